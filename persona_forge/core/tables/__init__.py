@@ -1,0 +1,31 @@
+"""Every table, once. schemas/<table>.v<N>.json is generated from here: `python -m persona_forge.core.tables`."""
+
+from __future__ import annotations
+
+from persona_forge.core.tables.act1 import PERSONAS, QUOTAS, RESERVED, SEEDS, personas
+from persona_forge.core.tables.act2 import SCENES, SCRIPTS
+from persona_forge.core.tables.act3 import CAST, CHECKS, CLIPS, MEASURES
+from persona_forge.core.tables.ledger import REJECTS
+from persona_forge.core.tables.schema import Column, Table
+
+TABLES: dict[str, Table] = {
+    t.name: t for t in (SEEDS, QUOTAS, PERSONAS, SCENES, SCRIPTS, CAST, CLIPS, MEASURES, CHECKS, REJECTS)
+}
+
+__all__ = [
+    "CAST",
+    "CHECKS",
+    "CLIPS",
+    "MEASURES",
+    "PERSONAS",
+    "QUOTAS",
+    "REJECTS",
+    "RESERVED",
+    "SCENES",
+    "SCRIPTS",
+    "SEEDS",
+    "TABLES",
+    "Column",
+    "Table",
+    "personas",
+]

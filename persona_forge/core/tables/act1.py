@@ -1,0 +1,97 @@
+"""Act 1: seeds, how many rows each is allotted, and the personas that grow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from persona_forge.core.errors import OntologyError
+from persona_forge.core.tables.schema import Column, Table, category, count, real, rows, text
+
+SEEDS = Table(
+    "seeds",
+    1,
+    "One persona as authored.",
+    "seed_id",
+    (
+        Column("seed_id", text, "The source's own id where it has one, else a hash of source and prose."),
+        Column("language", text, "zh or en: the language the seed is written in and speaks."),
+        Column("name", text, "What the persona is called."),
+        Column("prose", text, "The persona in the author's words."),
+        Column(
+            "opinions",
+            rows(topic=text, stance=text, strength=real),
+            "Views that never flip; strength from 0 (a leaning) to 1 (a conviction).",
+        ),
+        Column(
+            "catchphrases",
+            rows(text=text, trigger=text, at_most=count),
+            "Words the persona is known by, what brings them on, and how often at most in a dialogue.",
+        ),
+        Column(
+            "emotional_limits",
+            rows(trigger=text, threshold=text, reaction=text, recovery=text),
+            "What is too much: the trigger, how much of it, what the persona then does, what brings calm again.",
+        ),
+        Column("style", text, "How the persona talks."),
+        Column("voice", text, "How the persona sounds, in the author's words; may be empty."),
+        Column(
+            "pins",
+            rows(dimension=text, value=text, evidence=text, by=text),
+            "Traits that the prose states: the value, the words that say so, and who pinned it (author or cue).",
+        ),
+        Column("withheld", pa.list_(text), "Dimensions that the prose touches without settling: null in its rows."),
+        Column("author_kind", text, "human, project or model: who wrote the seed."),
+        Column("source", text, "Where the seed comes from."),
+        Column("licence", text, "The licence it comes under (SPDX where there is one)."),
+        Column("review", text, "new, approved or rejected."),
+        Column("extras", text, "JSON: what the source had and no column here holds."),
+    ),
+)
+
+QUOTAS = Table(
+    "quotas",
+    1,
+    "How many rows a seed is allotted in one growth step, and in which shard they are made.",
+    "seed_id",
+    (
+        Column("seed_id", text, "The seed."),
+        Column("language", text, "Its language."),
+        Column("split", text, "train, validation or test: one for all rows of a seed."),
+        Column("first", pa.int64(), "Number of the first row, counted within the seed."),
+        Column("stop", pa.int64(), "Number of the row after the last."),
+        Column("shard", text, "The shard of personas in which these rows are made."),
+    ),
+)
+
+PERSONAS_FIXED = (
+    Column("persona_id", pa.binary(), "16 bytes: a function of the seed and of every trait value; hex in SQL."),
+    Column("seed_id", category, "The seed this persona grew from."),
+    Column("language", category, "zh or en."),
+)
+PERSONAS_LAST = (
+    Column("origin", category, "cover (laid so that combinations are covered) or fill (drawn)."),
+    Column("split", category, "train, validation or test."),
+)
+RESERVED = frozenset(
+    {c.name for c in (*PERSONAS_FIXED, *PERSONAS_LAST)} | {"shard", "first", "stop", "row", "count", "traits"}
+)
+"""Names that no dimension may have."""
+
+
+def personas(dimensions: Mapping[str, Sequence[str]]) -> Table:
+    """The personas table under an ontology: dimension → its values, one nullable dictionary column each."""
+    if taken := sorted(RESERVED & set(dimensions)):
+        raise OntologyError(
+            f"dimension names {taken} are reserved for columns of the personas table", todo="rename these dimensions"
+        )
+    traits = tuple(
+        Column(name, category, f"One of {len(values)} values; null where the seed withholds it.", nullable=True)
+        for name, values in dimensions.items()
+    )
+    return Table("personas", 1, "One seed with one value for each trait dimension.", "persona_id",
+                 (*PERSONAS_FIXED, *traits, *PERSONAS_LAST))  # fmt: skip
+
+
+PERSONAS = personas({})
