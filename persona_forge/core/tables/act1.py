@@ -42,7 +42,7 @@ SEEDS = Table(
             "Traits that the prose states: the value, the words that say so, and who pinned it (author or cue).",
         ),
         Column("withheld", pa.list_(text), "Dimensions that the prose touches without settling: null in its rows."),
-        Column("author_kind", text, "human, project or model: who wrote the seed."),
+        Column("author_kind", text, "human, project, model or unknown: who wrote the seed."),
         Column("source", text, "Where the seed comes from."),
         Column("licence", text, "The licence it comes under (SPDX where there is one)."),
         Column("review", text, "new, approved or rejected."),

@@ -1,0 +1,87 @@
+"""The whole pipeline as a Prefect flow: a task a plan, a task a shard (or a batch of them when there are many).
+
+Tasks are given names and open the run's folder themselves, so any worker that sees the folder can do them. What is
+sealed is not done again; Prefect's own cache is left out, because its key holds the flow run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.futures import wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from persona_forge.core.errors import Transient
+from persona_forge.core.stage import Stage
+from persona_forge.dataset.folder import Folder
+from persona_forge.dataset.funnel import funnel
+from persona_forge.dataset.sample import sample
+from persona_forge.pipeline import PIPELINE, stage
+from persona_forge.run import load
+
+MOST_TASKS = 200
+"""A stage with more shards than this has them in batches: a task costs milliseconds and a row in Prefect's database."""
+RETRIES = 3
+
+
+def _transient(task: object, run: object, state: object) -> bool:
+    """Whether a failed task is worth another try."""
+    try:
+        state.result()  # type: ignore[attr-defined]
+    except Transient:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+@task(name="plan", retries=RETRIES, retry_delay_seconds=[2, 10, 60], retry_condition_fn=_transient,
+      task_run_name="{stage_name}: plan", persist_result=False)  # fmt: skip
+def prepare(root: str, stage_name: str) -> list[str]:
+    """Brings a source or a plan up to date; the shards that a map still has to do."""
+    return load(root).prepare(stage(stage_name))
+
+
+@task(name="work", retries=RETRIES, retry_delay_seconds=[2, 10, 60], retry_condition_fn=_transient,
+      task_run_name="{stage_name}: {shards[0]}", persist_result=False)  # fmt: skip
+def work(root: str, stage_name: str, shards: Sequence[str]) -> list[str]:
+    """Makes and seals these shards."""
+    run = load(root)
+    return [run.work(stage(stage_name), shard).shard for shard in shards]
+
+
+@flow(name="persona-forge", flow_run_name="{root}", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)  # type: ignore[arg-type]
+def forge(root: str, stages: list[str] | None = None, shards: list[str] | None = None) -> dict[str, int]:
+    """Runs stages (all, if none are named) of the run in `root`; only these shards of them, if some are named.
+
+    Returns the number of shards done by stage. The run itself is made by `persona-forge run`, or `persona_forge.run.start`.
+    """
+    done: dict[str, int] = {}
+    for each in (s for s in PIPELINE if stages is None or s.name in stages):
+        names = [n for n in prepare(root, each.name) if shards is None or n in shards]
+        done[each.name] = sum(len(batch) for batch in _work(root, each, names))
+    _artifacts(Folder(load(root).folder.root))
+    return done
+
+
+def _work(root: str, each: Stage, names: list[str]) -> Iterator[list[str]]:
+    """Shards that compute go side by side; those that share an engine go one after the other, which uses it whole."""
+    size = -(-len(names) // MOST_TASKS) or 1
+    batches = [names[i : i + size] for i in range(0, len(names), size)]
+    if {"chat", "voice", "ear"} & set(each.hands):
+        try:
+            for batch in batches:
+                yield work(root, each.name, batch)
+        finally:
+            load(root).hands.release()
+    else:
+        futures = [work.submit(root, each.name, batch) for batch in batches]
+        wait(futures)
+        yield from (f.result() for f in futures)
+
+
+def _artifacts(folder: Folder) -> None:
+    create_table_artifact([s.as_json() for s in funnel(folder)], key="funnel", description="what went in and came out")
+    create_markdown_artifact(sample(folder), key="sample", description="one persona and a few turns of one dialogue")

@@ -1,0 +1,124 @@
+"""A run's folder: where every file of it stands.
+
+    run.json                       what run this is: key, settings, engines chosen
+    ontology.toml                  the trait space it was made under
+    <table>/<shard>.parquet        rows
+    rejects/<stage>/<shard>.parquet
+    seals/<table>/<shard>.json     written last: a shard without a seal is not there
+    replies/<stage>/<shard>/       what language models answered, as it arrived
+    log.jsonl                      times and attempts: what a seal may not hold
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from persona_forge.core.errors import RunMismatch, StorageError
+from persona_forge.core.tables import REJECTS, TABLES
+from persona_forge.dataset.seals import Seal, read_seal
+from persona_forge.dataset.shards import mending, write_text
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    root: Path
+
+    @property
+    def card(self) -> Path:
+        return self.root / "run.json"
+
+    @property
+    def ontology(self) -> Path:
+        return self.root / "ontology.toml"
+
+    def rows(self, table: str, shard: str) -> Path:
+        return self.root / table / f"{shard}.parquet"
+
+    def rejects(self, stage: str, shard: str) -> Path:
+        return self.root / "rejects" / stage / f"{shard}.parquet"
+
+    def seal(self, table: str, shard: str) -> Path:
+        return self.root / "seals" / table / f"{shard}.json"
+
+    def replies(self, stage: str, shard: str) -> Path:
+        return self.root / "replies" / stage / shard
+
+    def names(self, table: str) -> list[str]:
+        """The sealed shards of a table, in order."""
+        return sorted(p.stem for p in (self.root / "seals" / table).glob("*.json") if not p.name.startswith("."))
+
+    def seals(self, table: str) -> list[Seal]:
+        return [read_seal(self.seal(table, name)) for name in self.names(table)]
+
+    def sha256_of(self, file: str) -> str | None:
+        """The sha256 that the seal of <table>/<shard> names; None where it is not sealed."""
+        path = self.seal(*file.split("/"))
+        return read_seal(path).sha256 if path.exists() else None
+
+    def scan(self, table: str, shards: list[str] | None = None) -> pl.LazyFrame:
+        """The sealed rows of a table (or of some of its shards), lazily; an empty frame where there is none."""
+        names = self.names(table) if shards is None else shards
+        if not names:
+            return TABLES[table].empty().lazy()
+        if table == "personas":  # each shard has its own dictionary of seeds
+            parts = [pl.scan_parquet(self.rows(table, n)).with_columns(pl.col("seed_id").cast(pl.String)) for n in names]
+            return pl.concat(parts, how="vertical_relaxed")
+        return pl.scan_parquet([self.rows(table, n) for n in names])
+
+    def scan_rejects(self, stage: str) -> pl.LazyFrame:
+        paths = [p for p in sorted((self.root / "rejects" / stage).glob("*.parquet")) if not p.name.startswith(".")]
+        return pl.scan_parquet(paths) if paths else REJECTS.empty().lazy()
+
+    def unseal(self, table: str, shard: str) -> None:
+        """Takes a shard back: the seal first, so that nothing half-gone is ever taken for whole."""
+        seal = read_seal(self.seal(table, shard))
+        self.seal(table, shard).unlink()
+        self.rows(table, shard).unlink(missing_ok=True)
+        self.rejects(seal.stage, shard).unlink(missing_ok=True)
+
+    def read_card(self) -> dict[str, Any]:
+        """run.json; raises RunMismatch where the folder is not a run."""
+        if not self.card.is_file():
+            raise RunMismatch(f"{self.root} is not a run: there is no run.json in it",
+                              todo="name the folder that `persona-forge run --out` was given")  # fmt: skip
+        try:
+            card = json.loads(self.card.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StorageError(f"{self.card} cannot be read: {error}") from error
+        if card.get("format") != FORMAT:
+            raise RunMismatch(f"{self.root} has format {card.get('format')!r}", allowed=f"format {FORMAT}")
+        return dict(card)
+
+    def write_card(self, card: dict[str, Any]) -> None:
+        write_text(self.card, json.dumps({"format": FORMAT, **card}, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One process at a time decides what is done here; leftovers of a killed one are swept away."""
+        with mending(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = (self.root / ".lock").open("a+")
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                handle.seek(0)
+                raise RunMismatch(f"{self.root} is in use by process {handle.read().strip() or 'unknown'}",
+                                  todo="wait for it, or stop it; then give the same command again") from error  # fmt: skip
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            for leftover in self.root.rglob(".*.tmp"):
+                leftover.unlink(missing_ok=True)
+            yield

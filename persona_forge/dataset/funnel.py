@@ -1,0 +1,73 @@
+"""The funnel: for each stage what went in, and that all of it was used, not chosen, or rejected.
+
+Everything is read from the seals and, for what waits to be done, from the plans. The run's own card says which stages
+there are, so that no code of theirs is needed to ask how far it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from persona_forge.core.tables import TABLES
+from persona_forge.dataset.folder import Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    stage: str
+    table: str
+    came_in: int
+    """Units of input there are: records, rows or turns."""
+    unit: str
+    used: int
+    not_chosen: int
+    """By a plan, whose task is to choose."""
+    rejected: int
+    waiting: int
+    """Of a map: not done yet."""
+    rows: int
+    shards: int
+    shards_planned: int
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def funnel(folder: Folder) -> list[Step]:
+    """One step a stage, in the order of the pipeline."""
+    return [_step(folder, stage) for stage in folder.read_card()["stages"]]
+
+
+def _step(folder: Folder, stage: dict[str, Any]) -> Step:
+    seals = folder.seals(stage["writes"])
+    taken, rejected = sum(s.taken for s in seals), sum(s.rejected for s in seals)
+    planned = len(seals)
+    if stage["shape"] == "source":
+        came_in, unit = taken, "records"
+    else:
+        came_in, unit = _population(folder, stage)
+    if stage["shape"] == "map":
+        walked = stage["reads"][0]
+        planned = _planned(folder, walked)
+    left = came_in - taken
+    is_map = stage["shape"] == "map"
+    return Step(stage["name"], stage["writes"], came_in, unit, taken - rejected, 0 if is_map else left, rejected,
+                left if is_map else 0, sum(s.rows for s in seals), len(seals), planned)  # fmt: skip
+
+
+def _population(folder: Folder, stage: dict[str, Any]) -> tuple[int, str]:
+    first = stage["reads"][0]
+    if stage["writes"] == "clips":
+        scenes = folder.scan("cast").select("scene_id").unique().collect()["scene_id"]
+        scripts = folder.scan("scripts").filter(pl.col("scene_id").is_in(scenes.implode()))
+        return int(scripts.select(pl.col("turns").list.len().sum()).collect().item() or 0), "turns"
+    return sum(s.rows for s in folder.seals(first)), first
+
+
+def _planned(folder: Folder, walked: str) -> int:
+    if "shard" not in TABLES[walked].names:
+        return len(folder.names(walked))
+    return folder.scan(walked).select(pl.col("shard").n_unique()).collect().item()

@@ -1,0 +1,58 @@
+"""Seals: the last thing written for a shard, and the only sign that it is done.
+
+One JSON object a shard; the list of them is the manifest, and nothing else keeps count. A seal holds no time and no
+number of attempts: the same work gives the same seal.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from persona_forge.core.errors import Corrupt
+from persona_forge.core.ids import canonical, digest
+from persona_forge.dataset.shards import write_text
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    table: str
+    shard: str
+    stage: str
+    schema: str
+    """Name and version of the table, e.g. scripts.v1."""
+    rows: int
+    bytes: int
+    sha256: str
+    taken: int
+    """Units of input that this shard accounts for."""
+    rejected: int
+    rejects_sha256: str | None
+    """Of rejects/<stage>/<shard>.parquet; null where nothing was rejected."""
+    fingerprint: str
+    """Of the stage: its settings, version, prompts, engine, ontology and parents' fingerprints."""
+    used: str
+    """A digest of the very rows that went in."""
+    parents: dict[str, str]
+    """<table>/<shard> → sha256 of the files that those rows came from."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """For a source or plan: the quantities asked for and the state of its input when it last looked."""
+    step: dict[str, Any] = field(default_factory=dict)
+    """For a plan: the quantities with which this very part was made."""
+
+    def digest(self) -> str:
+        return digest(canonical(asdict(self)))
+
+
+def write_seal(path: Path, seal: Seal) -> None:
+    write_text(path, json.dumps(asdict(seal), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_seal(path: Path) -> Seal:
+    try:
+        return Seal(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise Corrupt(f"the seal {path} cannot be read: {error}",
+                      todo="delete this seal and give the same command again: its shard is made anew") from error  # fmt: skip

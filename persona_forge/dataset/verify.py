@@ -1,0 +1,180 @@
+"""Rechecks a finished (or half-finished) run from its files alone, with no code of those who made it.
+
+Each check is a question with an answer: how many rows break it, and an example. What is asked: is every sealed byte as
+it was sealed; does every row come from a row that is there; does the funnel add up; does any persona break a
+constraint, contradict its seed's pins or stand twice; does any seed stand in two splits; does any minor stand in an
+intimate or abusive scene (invariant 8).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import duckdb
+import polars as pl
+
+from persona_forge.core.errors import ForgeError
+from persona_forge.core.tables import TABLES
+from persona_forge.core.tables.act1 import PERSONAS_FIXED, PERSONAS_LAST
+from persona_forge.dataset.catalog import connect
+from persona_forge.dataset.folder import Folder
+from persona_forge.dataset.funnel import funnel
+from persona_forge.dataset.seals import read_seal
+from persona_forge.dataset.shards import sha256
+from persona_forge.space.ontology import Choice, Ontology, read_ontology
+from persona_forge.text.minors import ABUSIVE, INTIMATE, MINOR_AGES, mentions_minor
+
+LINEAGE = (
+    ("quotas", "seed_id", "seeds"),
+    ("personas", "seed_id", "seeds"),
+    ("scenes", "persona_id", "personas"),
+    ("scripts", "scene_id", "scenes"),
+    ("cast", "scene_id", "scripts"),
+    ("clips", "script_id", "scripts"),
+    ("measures", "utterance_id", "clips"),
+    ("checks", "utterance_id", "clips"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    name: str
+    asks: str
+    broken: int
+    example: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.broken
+
+
+def verify(folder: Folder) -> Iterator[Check]:
+    """Every check in turn; one that cannot even be tried is broken."""
+    yield _seals(folder)
+    connection = connect(folder)
+    ontology = read_ontology(folder.ontology.read_text(encoding="utf-8"), str(folder.ontology))
+    for check in (_lineage, _splits, _duplicates):
+        yield _tried(check.__name__, lambda check=check: check(connection))  # type: ignore[misc]
+    yield _tried("funnel", lambda: _funnel(folder))
+    yield _tried("constraints", lambda: _constraints(connection, ontology))
+    yield _tried("pins", lambda: _pins(connection))
+    yield _tried("minors", lambda: _minors(connection))
+
+
+def _tried(name: str, check: object) -> Check:
+    try:
+        return check()  # type: ignore[operator,no-any-return]
+    except (duckdb.Error, pl.exceptions.PolarsError, OSError) as error:
+        return Check(name.strip("_"), "can it be checked at all?", 1, " ".join(str(error).split())[:300])
+
+
+def _seals(folder: Folder) -> Check:
+    broken = []
+    for table in TABLES:
+        for name in folder.names(table):
+            try:
+                seal = read_seal(folder.seal(table, name))
+            except ForgeError as error:
+                broken.append(error.what)
+                continue
+            files = [(folder.rows(table, name), seal.sha256)]
+            if seal.rejects_sha256:
+                files.append((folder.rejects(seal.stage, name), seal.rejects_sha256))
+            broken += [f"{p.relative_to(folder.root)}" for p, sha in files if not p.exists() or sha256(p) != sha]
+            broken += [f"{table}/{name} came from {parent}, which has changed since" for parent, sha in seal.parents.items()
+                       if folder.sha256_of(parent) != sha]  # fmt: skip
+    return Check("seals", "is every sealed file as it was sealed?", len(broken), "; ".join(broken[:3]))
+
+
+def _funnel(folder: Folder) -> Check:
+    broken = [
+        f"{s.stage}: {s.came_in} {s.unit} in, {s.used} used + {s.not_chosen} not chosen + {s.rejected} rejected + {s.waiting} waiting"
+        for s in funnel(folder)
+        if s.came_in != s.used + s.not_chosen + s.rejected + s.waiting or s.not_chosen < 0 or s.waiting < 0
+    ]
+    rejected = {s.stage: folder.scan_rejects(s.stage).select(pl.len()).collect().item() for s in funnel(folder)}
+    broken += [f"{s.stage}: {s.rejected} rejected by the seals, {rejected[s.stage]} rows in rejects"
+               for s in funnel(folder) if s.rejected != rejected[s.stage]]  # fmt: skip
+    return Check("funnel", "is every unit used, not chosen, rejected or waiting, exactly once?", len(broken), "; ".join(broken[:3]))
+
+
+def _lineage(connection: duckdb.DuckDBPyConnection) -> Check:
+    broken, example = 0, ""
+    for child, key, parent in LINEAGE:
+        sql = f"FROM {child} c WHERE NOT EXISTS (SELECT 1 FROM {parent} p WHERE p.{key} = c.{key})"
+        found = _count(connection, sql)
+        if found:
+            broken, example = broken + found, f"{found} rows of {child} whose {key} is not in {parent}"
+    return Check("lineage", "does every row come from a row that is there?", broken, example)
+
+
+def _splits(connection: duckdb.DuckDBPyConnection) -> Check:
+    sql = "FROM (SELECT seed_id FROM personas GROUP BY ALL HAVING count(DISTINCT split) > 1)"
+    return _check(connection, "splits", "does each seed stand in one split?", sql)
+
+
+def _duplicates(connection: duckdb.DuckDBPyConnection) -> Check:
+    vector = ", ".join(f'"{d}"' for d in ("seed_id", *_dimensions(connection)))
+    rows = _count(connection, "FROM personas")
+    vectors = _count(connection, f"FROM (SELECT DISTINCT {vector} FROM personas)")
+    ids = _count(connection, "FROM (SELECT DISTINCT persona_id FROM personas)")
+    detail = "" if rows == vectors == ids else f"{rows:,} rows, {vectors:,} vectors, {ids:,} ids"
+    return Check("duplicates", "is every persona there once?", max(rows - vectors, rows - ids), detail)
+
+
+def _constraints(connection: duckdb.DuckDBPyConnection, ontology: Ontology) -> Check:
+    columns = {*_dimensions(connection), "language"}
+    broken, example = 0, ""
+    for relation in ontology.relations:
+        for choice in relation.forbids:
+            if set(choice) <= columns and (found := _count(connection, f"FROM personas WHERE {_met(choice)}")):
+                broken, example = broken + found, f"{found} rows against {relation.says} ({relation.why})"
+    return Check("constraints", "does every persona obey every relation of the ontology?", broken, example)
+
+
+def _met(choice: Choice) -> str:
+    """SQL that is true of a row that has the forbidden combination; a withheld dimension (null) is in none."""
+    return " AND ".join(f"\"{d}\" IN ({', '.join(repr(v) for v in sorted(values))})" for d, values in choice.items())
+
+
+def _pins(connection: duckdb.DuckDBPyConnection) -> Check:
+    broken, example = 0, ""
+    for dimension in _dimensions(connection):
+        sql = (f"FROM personas r JOIN (SELECT seed_id, unnest(pins) AS pin, withheld FROM seeds) s USING (seed_id) "
+               f"WHERE s.pin.dimension = '{dimension}' AND r.\"{dimension}\" IS DISTINCT FROM s.pin.value "
+               f"AND NOT list_contains(s.withheld, '{dimension}')")  # fmt: skip
+        if found := _count(connection, sql):
+            broken, example = broken + found, f"{found} rows whose {dimension} is not what their seed pins"
+    return Check("pins", "does every persona have what its seed states?", broken, example)
+
+
+def _minors(connection: duckdb.DuckDBPyConnection) -> Check:
+    scenes = connection.sql(
+        "SELECT s.scene_id, s.relationship, s.attack, s.partner.age_band AS partner_age, s.traits, p.prose "
+        "FROM scenes s JOIN seeds p USING (seed_id)"
+    ).pl()
+    broken = []
+    for scene in scenes.iter_rows(named=True):
+        ages = {t["value"] for t in scene["traits"] if t["dimension"] in ("age_band", "voice_age")} | {scene["partner_age"]}
+        minor = ages & MINOR_AGES or mentions_minor(scene["prose"])
+        if minor and (scene["relationship"] in INTIMATE or scene["attack"] in ABUSIVE):
+            broken.append(scene["scene_id"])
+    return Check("minors", "does no minor stand in an intimate or abusive scene?", len(broken), ", ".join(broken[:3]))
+
+
+def _dimensions(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    fixed = {c.name for c in (*PERSONAS_FIXED, *PERSONAS_LAST)}
+    return [c for c in connection.sql("SELECT * FROM personas LIMIT 0").columns if c not in fixed]
+
+
+def _check(connection: duckdb.DuckDBPyConnection, name: str, asks: str, sql: str) -> Check:
+    found = _count(connection, sql)
+    example = json.dumps(connection.sql(f"SELECT * {sql} LIMIT 1").fetchone(), default=str) if found else ""
+    return Check(name, asks, found, example)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = connection.sql(f"SELECT count(*) {sql}").fetchone()
+    return int(row[0]) if row else 0

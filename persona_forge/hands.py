@@ -1,0 +1,233 @@
+"""What a stage may be handed: the compiled trait space, the key of the run's randomness, and the three ports.
+
+Each is made on first use and kept for the process; `release` lets the heavy ones go, so that a language model and a
+voice never compete for the cores. Here, too, engines are chosen: one that was named must work; where none was named the
+first of the catalogue that can be had is taken, aloud, and the choice is written into the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from persona_forge.config import Config
+from persona_forge.core.errors import ConfigError, EngineError, StorageError, WeightsError
+from persona_forge.core.ids import digest
+from persona_forge.core.ports import Chat, Ear, Voice
+from persona_forge.engines import catalogue, weights
+from persona_forge.engines.catalogue import PortName
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which engine stands behind a port in this run."""
+
+    engine: str
+    model: str
+
+    @property
+    def identity(self) -> str:
+        return f"{self.engine}/{self.model}"
+
+
+def choose(port: PortName, config: Config, say: Say) -> Choice:
+    """The engine for a port, ready to work: its weights are there. Raises EngineError or WeightsError if one was named."""
+    named, model = _named(port, config)
+    if named:
+        return _ready(port, named, model, config, say)
+    tried: list[str] = []
+    for e in catalogue.ENGINES:
+        if e.port != port or not e.unasked:
+            continue
+        try:
+            choice = _ready(port, e.name, model if e.models else None, config, say)
+        except (EngineError, WeightsError, StorageError) as error:
+            say(f"{e.name} cannot be had: {error.what}")
+            tried.append(e.name)
+            continue
+        if tried:
+            say(f"{choice.engine} takes its place ({e.says}; {e.lacks or 'no known lacks'})")
+        return choice
+    raise EngineError(f"no {port} engine can be had here; tried {', '.join(tried)}")
+
+
+def _named(port: PortName, config: Config) -> tuple[str | None, str | None]:
+    if port == "chat":
+        return config.dialogues.engine, config.dialogues.model
+    return (config.speech.engine if port == "voice" else config.speech.ear), None
+
+
+def _ready(port: PortName, name: str, model: str | None, config: Config, say: Say) -> Choice:
+    e = catalogue.engine(port, name)
+    if why := catalogue.missing(e):
+        raise EngineError(f"the {port} engine {name} is not installed", todo=why.partition(": ")[2])
+    if port == "chat" and name == "openai":
+        return _endpoint(config)
+    for needed in catalogue.needed(e, model):
+        weights.pull(needed, say)
+    return Choice(name, model or (e.models or e.weights or (e.name,))[0])
+
+
+def _endpoint(config: Config) -> Choice:
+    """Refuses, before anything is spent, an endpoint without address, model or (where it may cost) key and budget."""
+    from persona_forge.engines.budget import Limits, must_have_budget
+    from persona_forge.engines.openai import OpenAIChat
+
+    d = config.dialogues
+    for key in ("base_url", "model"):
+        if not getattr(d, key):
+            raise ConfigError(f'dialogues.engine = "openai" needs dialogues.{key}', todo=f"set {key} in [dialogues]")
+    assert d.base_url and d.model
+    must_have_budget(d.base_url, Limits(tokens=d.budget_tokens, money=d.budget_money))
+    OpenAIChat(base_url=d.base_url, model=d.model, key_env=d.key_from)  # a missing key is said now
+    return Choice("openai", d.model)
+
+
+class Hands:
+    """Makes and keeps what the stages of one run are handed."""
+
+    def __init__(self, config: Config, ontology: str, where: str, choices: dict[str, Choice]) -> None:
+        self.config, self.choices = config, choices
+        self._ontology, self._where = ontology, where
+        self._kept: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        with self._lock:
+            if name not in self._kept:
+                self._kept[name] = make()
+            kept: T = self._kept[name]
+            return kept
+
+    @property
+    def space(self) -> Any:
+        def make() -> Any:
+            from persona_forge.space.compile import compile_space
+            from persona_forge.space.ontology import read_ontology
+
+            return compile_space(read_ontology(self._ontology, self._where))
+
+        return self._once("space", make)
+
+    @property
+    def key(self) -> str:
+        """Of all randomness: another ontology is another draw, a reordered one the same."""
+        return digest("run", self.config.run.key, self.space.ontology.digest)
+
+    @property
+    def voice(self) -> Voice:
+        def make() -> Voice:
+            engine, threads = self.choices["voice"].engine, self.config.speech.threads
+            if engine == "kokoro":
+                from persona_forge.engines.kokoro import Kokoro
+
+                return Kokoro(threads=threads)
+            if engine == "espeak":
+                from persona_forge.engines.espeak import Espeak
+
+                return Espeak()
+            from persona_forge.engines.tone import Tone
+
+            return Tone()
+
+        return self._once("voice", make)
+
+    @property
+    def ear(self) -> Ear:
+        def make() -> Ear:
+            from persona_forge.engines.whisper import Deaf, Whisper
+
+            whisper = self.choices["ear"].engine == "whisper"
+            return Whisper(threads=self.config.speech.threads) if whisper else Deaf()
+
+        return self._once("ear", make)
+
+    def chat(self, folder: Path, tick: Callable[[], None]) -> tuple[Chat, Any]:
+        """A chat over the run's engine whose replies are kept in `folder`, and that store."""
+        from persona_forge.engines.budget import Price
+        from persona_forge.engines.chats import ready
+        from persona_forge.engines.patience import Patience
+
+        d = self.config.dialogues
+        chat, replies = ready(
+            self._once("chat", self._engine),
+            folder,
+            budget=self._once("budget", self._budget),
+            price=Price(prompt=d.price_prompt, completion=d.price_completion),
+            patience=self._once("patience", lambda: Patience(most=d.concurrency)),
+        )
+        return _Ticking(chat, tick), replies
+
+    def _budget(self) -> Any:
+        from persona_forge.engines.budget import Budget, Limits
+
+        d = self.config.dialogues
+        return Budget(Limits(tokens=d.budget_tokens, money=d.budget_money))
+
+    def _engine(self) -> Chat:
+        choice, d = self.choices["chat"], self.config.dialogues
+        if choice.engine == "local":
+            from persona_forge.engines.local import LocalChat
+
+            model = weights.pull(choice.model, lambda _: None)
+            return LocalChat(model, name=choice.model, threads=d.threads)
+        if choice.engine == "openai":
+            from persona_forge.engines.openai import OpenAIChat
+
+            return OpenAIChat(base_url=d.base_url or "", model=choice.model, key_env=d.key_from, timeout_s=d.timeout_s)
+        from persona_forge.engines.scripted import ScriptedChat
+
+        return ScriptedChat()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine on the run's own event loop; Ctrl-C cancels it, and what arrived stays in the store."""
+        loop = self._once("loop", _background_loop)
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        try:
+            return future.result()
+        except (KeyboardInterrupt, CancelledError):
+            future.cancel()
+            raise KeyboardInterrupt from None
+
+    def release(self) -> None:
+        """Lets the ports go: memory and cores are free for the next stage."""
+        with self._lock:
+            chat = self._kept.pop("chat", None)
+            if chat is not None:
+                self.wait(chat.close())
+            for name in ("voice", "ear", "patience"):
+                self._kept.pop(name, None)
+            loop = self._kept.pop("loop", None)
+            if loop is not None:
+                loop.call_soon_threadsafe(loop.stop)
+
+
+def _background_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="chat", daemon=True).start()
+    return loop
+
+
+class _Ticking:
+    """Tells of every reply as it comes."""
+
+    def __init__(self, chat: Chat, tick: Callable[[], None]) -> None:
+        self._chat, self._tick = chat, tick
+        self.engine, self.model = chat.engine, chat.model
+
+    async def ask(self, ask: Any, reply: Any) -> Any:
+        try:
+            return await self._chat.ask(ask, reply)
+        finally:
+            self._tick()
+
+    async def close(self) -> None:
+        await self._chat.close()

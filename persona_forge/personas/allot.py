@@ -1,0 +1,82 @@
+"""Shares the rows asked for among the seeds: evenly, and no seed is asked for more than it has.
+
+A level is found such that the sum of min(vectors of a seed, level) is what was asked for; the odd rows go to seeds in
+an order of their own. What a seed was allotted before stays, so that growing adds rows and rewrites none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from persona_forge.core.ids import key64, unit
+from persona_forge.core.stage import Made, Reject
+from persona_forge.core.tables import QUOTAS
+from persona_forge.personas.evidence import given
+
+
+def allot(
+    made: pl.DataFrame,
+    seeds: pl.LazyFrame,
+    *,
+    space: Any,
+    key: str,
+    rows: int,
+    rows_per_shard: int,
+    validation: float,
+    test: float,
+) -> Made:
+    """Quotas for what the seeds still lack; a seed whose pins contradict each other is rejected with the reason."""
+    columns = seeds.select("seed_id", "language", "pins", "withheld", "review").collect()
+    done = {seed_id: int(stop) for seed_id, stop in made.group_by("seed_id").agg(pl.col("stop").max()).iter_rows()}
+    rejects: list[Reject] = []
+    vectors: dict[str, int] = {}
+    language: dict[str, str] = {}
+    for seed in columns.iter_rows(named=True):
+        seed_id = seed["seed_id"]
+        law, why = given(space, seed)
+        if law is None or seed["review"] == "rejected":
+            reason = "dead_pins" if law is None else "rejected_in_review"
+            rejects.append(Reject(seed_id, seed_id, reason, why or "an annotator rejected this seed"))
+            continue
+        vectors[seed_id], language[seed_id] = law.total, seed["language"]
+    order = sorted(vectors, key=lambda s: key64(key, "allot", s))
+    fair = share(rows, {s: vectors[s] for s in order})
+    shard, room, out = 0, rows_per_shard, []
+    for seed_id in order:
+        first, stop = done.get(seed_id, 0), max(fair[seed_id], done.get(seed_id, 0))
+        if stop == first:
+            continue
+        if room < stop - first and room < rows_per_shard:
+            shard, room = shard + 1, rows_per_shard
+        room -= stop - first
+        out.append({"seed_id": seed_id, "language": language[seed_id], "split": split(seed_id, validation, test),
+                    "first": first, "stop": stop, "shard": f"{shard:04d}"})  # fmt: skip
+    fresh = {row["seed_id"] for row in out} - set(done)
+    return Made(QUOTAS.frame(out), taken=len(fresh) + len(rejects), rejects=tuple(rejects))
+
+
+def share(rows: int, vectors: Mapping[str, int]) -> dict[str, int]:
+    """min(vectors, level) for each seed, so that the sum is `rows` (or all there are); odd rows in the given order."""
+    quota = dict.fromkeys(vectors, 0)
+    left, open_seeds = rows, list(vectors)
+    while left and open_seeds:
+        level, odd = divmod(left, len(open_seeds))
+        full = [s for s in open_seeds if vectors[s] - quota[s] <= level]
+        if not full:
+            for n, seed_id in enumerate(open_seeds):
+                quota[seed_id] += level + (n < odd)
+            break
+        for seed_id in full:
+            left -= vectors[seed_id] - quota[seed_id]
+            quota[seed_id] = vectors[seed_id]
+        open_seeds = [s for s in open_seeds if quota[s] < vectors[s]]
+    return quota
+
+
+def split(seed_id: str, validation: float, test: float) -> str:
+    """The split of a seed, by a hash of its id alone: stable when other seeds come and go."""
+    u = unit("split", seed_id)
+    return "test" if u < test else "validation" if u < test + validation else "train"

@@ -1,0 +1,47 @@
+"""The page: every stage, in order. Read it top to bottom and you know the project.
+
+Act 1 reads authored seeds and pins what their prose states, shares the rows asked for among them, and expands each into
+valid, unique vectors of traits. Act 2 chooses a few personas, puts each in a scene, under pressure or not, and has a
+language model write the dialogue with its direction. Act 3 casts voices, speaks every turn, measures what came out and
+checks the words by ear.
+"""
+
+from __future__ import annotations
+
+from persona_forge.core.stage import Stage
+from persona_forge.dialogues.scenes import scenes
+from persona_forge.dialogues.scripts import PROMPTS, scripts
+from persona_forge.personas.allot import allot
+from persona_forge.personas.curate import curate
+from persona_forge.personas.expand import expand
+from persona_forge.speech.cast import cast
+from persona_forge.speech.speak import speak
+from persona_forge.speech.verify import checks, measures
+
+# fmt: off
+PIPELINE = (
+    #     name           shape     reads                          writes      v  function  section
+    Stage("seeds",       "source", (),                            "seeds",    1, curate,   "seeds"),
+    Stage("allot",       "plan",   ("seeds",),                    "quotas",   1, allot,    "personas", quantities=("rows", "rows_per_shard")),
+    Stage("expand",      "map",    ("quotas", "seeds"),           "personas", 1, expand,   "personas", yields="many"),
+
+    Stage("scenes",      "plan",   ("personas", "seeds"),         "scenes",   1, scenes,   "dialogues", quantities=("count", "per_shard")),
+    Stage("scripts",     "map",    ("scenes", "seeds"),           "scripts",  1, scripts,  "dialogues", files=PROMPTS),
+
+    Stage("cast",        "plan",   ("scripts", "scenes"),         "cast",     1, cast,     "speech", quantities=("count", "per_shard")),
+    Stage("speak",       "map",    ("cast", "scripts", "scenes"), "clips",    1, speak,    "speech"),
+    Stage("measure",     "map",    ("clips",),                    "measures", 1, measures, "speech"),
+    Stage("check_words", "map",    ("clips",),                    "checks",   1, checks,   "speech"),
+)
+# fmt: on
+
+ACTS = {
+    "expand": ("seeds", "allot", "expand"),
+    "script": ("scenes", "scripts"),
+    "speak": ("cast", "speak", "measure", "check_words"),
+}
+"""The stages that a command of its own runs."""
+
+
+def stage(name: str) -> Stage:
+    return next(s for s in PIPELINE if s.name == name)

@@ -1,0 +1,85 @@
+"""How far a run is, what it cost, how fast it goes; and whether seeds can be used, without a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from persona_forge.beside import beside
+from persona_forge.core.stage import Reject
+from persona_forge.dataset.folder import Folder
+from persona_forge.dataset.funnel import Step, funnel
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    steps: list[Step]
+    engines: dict[str, Any]
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    seconds: dict[str, float]
+    """Stage → mean seconds a shard, by the log."""
+
+    @property
+    def seconds_left(self) -> float:
+        return sum((s.shards_planned - s.shards) * self.seconds.get(s.stage, 0.0) for s in self.steps)
+
+    @property
+    def done(self) -> bool:
+        return all(s.shards == s.shards_planned for s in self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"done": self.done, "seconds_left": round(self.seconds_left, 1), "funnel": [s.as_json() for s in self.steps],
+                **{k: v for k, v in asdict(self).items() if k != "steps"}}  # fmt: skip
+
+    def lines(self) -> list[str]:
+        engines = ", ".join(f"{port}: {c['engine']} ({c['model']})" for port, c in self.engines.items()) or "none yet"
+        rate = ", ".join(f"{stage} {s:.1f} s" for stage, s in self.seconds.items() if s >= 0.05) or "no shard done yet"
+        left = "nothing is left to do" if self.done else f"about {self.seconds_left:,.0f} s left of what is planned so far"
+        return [
+            f"engines       {engines}",
+            f"tokens, cost  {self.prompt_tokens:,} in, {self.completion_tokens:,} out, {self.cost:g}",
+            f"a shard takes {rate}",
+            f"time left     {left}",
+        ]
+
+
+def status(folder: Folder) -> Status:
+    from persona_forge.engines.replies import spent
+
+    usage = spent(folder.root / "replies")
+    return Status(funnel(folder), folder.read_card().get("engines", {}), usage.prompt_tokens, usage.completion_tokens, usage.cost,
+                  _seconds(folder.root / "log.jsonl"))  # fmt: skip
+
+
+def _seconds(path: Path) -> dict[str, float]:
+    times: dict[str, list[float]] = {}
+    if path.exists():
+        with path.open(encoding="utf-8") as f:
+            for line in f:
+                try:
+                    entry = json.loads(line)
+                except ValueError:  # a torn last line
+                    continue
+                if "seconds" in entry:
+                    times.setdefault(entry["stage"], []).append(entry["seconds"])
+    return {stage: sum(t) / len(t) for stage, t in times.items()}
+
+
+def check_seeds(paths: Sequence[Path]) -> tuple[int, tuple[Reject, ...]]:
+    """How many seeds these files hold, and the records that are none; under the bundled ontology."""
+    from persona_forge.personas.curate import curate
+    from persona_forge.personas.evidence import contradictions
+    from persona_forge.personas.readers import read, seed_files
+    from persona_forge.space.compile import compile_space
+    from persona_forge.space.ontology import read_ontology
+
+    path = beside("seeds", "traits.toml")
+    space = compile_space(read_ontology(path.read_text(encoding="utf-8"), path.name))
+    made = curate(records=read(seed_files(paths)), space=space)
+    dead = tuple(contradictions(space, made.rows))
+    return made.rows.height - len(dead), (*made.rejects, *dead)

@@ -1,0 +1,305 @@
+"""Runs stages on shards: read, call, write what came out, seal.
+
+A `Run` is a folder with its settings and engines. `prepare` brings a source or a plan up to date and tells the shards
+of a map that are not done; `work` does one of them; both are all that a flow or a worker needs, and either may be
+killed at any instant and called again. What is done is what is sealed, and nothing is sealed before it is whole.
+
+When is a shard done? Its seal exists, bears the stage's fingerprint (else the run refuses, see `refuse_mismatch`), and
+the files that its rows came from are the ones it names. Where such a file has changed, the rows themselves are compared:
+if those that this shard uses are the same, it is sealed anew, else it is made anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from persona_forge import plans
+from persona_forge.beside import beside
+from persona_forge.config import SECTIONS, Config, make_config
+from persona_forge.core.errors import ForgeError, RunMismatch
+from persona_forge.core.ids import canonical, digest
+from persona_forge.core.stage import Made, Stage, check, rejects_frame
+from persona_forge.core.tables import REJECTS, TABLES, Table, personas
+from persona_forge.dataset.folder import Folder
+from persona_forge.dataset.seals import Seal, read_seal, write_seal
+from persona_forge.dataset.shards import write_table
+from persona_forge.hands import Choice, Hands, Say, choose
+from persona_forge.pipeline import PIPELINE, stage as stage_named
+
+log = logging.getLogger("persona_forge")
+
+
+class Run:
+    def __init__(self, root: Path, config: Config, ontology: str, where: str, choices: dict[str, Choice]) -> None:
+        self.folder, self.config = Folder(root), config
+        self.hands = Hands(config, ontology, where, choices)
+
+    # What a stage is made of ------------------------------------------------------------------------------------------
+
+    def settings(self, stage: Stage) -> dict[str, Any]:
+        section = getattr(self.config, stage.section)
+        return {name: getattr(section, name) for name in stage.settings}
+
+    def ingredients(self, stage: Stage) -> dict[str, Any]:
+        """What a stage's output depends on beside its input rows; flat, so that two can be compared key by key."""
+        settings = {f"{stage.section}.{k}": v for k, v in self.settings(stage).items() if k not in stage.quantities}
+        ports = {p: self.hands.choices[p].identity for p in ("chat", "voice", "ear") if p in stage.hands}
+        space = {"ontology": self.hands.space.ontology.digest} if {"space", "key"} & set(stage.hands) else {}
+        key = {"run.key": self.config.run.key} if "key" in stage.hands else {}
+        package = Path(__file__).parent
+        files = {f: digest((package / f).read_bytes()) for f in stage.files}
+        return {"version": stage.version, **settings, **ports, **space, **key, **files}
+
+    def fingerprint(self, stage: Stage) -> str:
+        parents = [self.fingerprint(s) for s in PIPELINE if s.writes in stage.reads]
+        return digest(stage.name, canonical(self.ingredients(stage)), *parents)
+
+    def table(self, name: str) -> Table:
+        if name != "personas":
+            return TABLES[name]
+        return personas({d.name: [v.name for v in d.values] for d in self.hands.space.ontology.dimensions})
+
+    # What is there, and what is not -----------------------------------------------------------------------------------
+
+    def refuse_mismatch(self, stages: tuple[Stage, ...]) -> None:
+        """Raises RunMismatch if shards are there that were made with other settings, naming which and what changed."""
+        stale = {}
+        for stage in stages:
+            fingerprint = self.fingerprint(stage)
+            if n := sum(seal.fingerprint != fingerprint for seal in self.folder.seals(stage.writes)):
+                stale[stage.name] = n
+        if not stale:
+            return
+        before = self.folder.read_card().get("ingredients", {})
+        changes = [
+            f"{key} {before[s.name].get(key)!r} → {value!r}"
+            for s in stages if s.name in stale and s.name in before
+            for key, value in self.ingredients(s).items() if before[s.name].get(key) != value
+        ]  # fmt: skip
+        redone = ", ".join(f"{name} ({n} shard{'s' * (n > 1)})" for name, n in stale.items())
+        raise RunMismatch(
+            f"{self.folder.root} was made with other settings: {'; '.join(dict.fromkeys(changes)) or 'a stage has changed'}",
+            allowed="the settings it was made with; quantities may change at any time",
+            todo=f"--redo {next(iter(stale))} makes anew: {redone}. Or choose another --out",
+        )
+
+    def redo(self, first: Stage) -> None:
+        """Takes back every shard of a stage and of all that was made from it."""
+        gone = {first.writes}
+        for stage in PIPELINE[PIPELINE.index(first) :]:
+            if stage is first or gone & set(stage.reads):
+                gone.add(stage.writes)
+                for name in self.folder.names(stage.writes):
+                    self.folder.unseal(stage.writes, name)
+
+    def prepare(self, stage: Stage) -> list[str]:
+        """Brings a source or plan up to date (it has no shards to do); tells the shards of a map that are not done."""
+        if stage.shape != "map":
+            plans.update(self, stage)
+            return []
+        return [shard for shard in self.shards(stage) if not self._done(stage, shard)]
+
+    def shards(self, stage: Stage) -> list[str]:
+        """Every shard that a map has under the plans as they stand."""
+        walked = stage.reads[0]
+        if "shard" not in TABLES[walked].names:
+            return self.folder.names(walked)
+        return self.folder.scan(walked).select("shard").unique().collect()["shard"].sort().to_list()
+
+    def _done(self, stage: Stage, shard: str) -> bool:
+        path = self.folder.seal(stage.writes, shard)
+        if not path.exists():
+            return False
+        seal = read_seal(path)
+        if self._unchanged(seal):
+            return True
+        inputs, parents = self.inputs(stage, shard)
+        if _digest(inputs) != seal.used:
+            return False
+        write_seal(path, replace(seal, parents=parents))
+        return True
+
+    def _unchanged(self, seal: Seal) -> bool:
+        return all(self.folder.sha256_of(parent) == sha for parent, sha in seal.parents.items())
+
+    # Work -------------------------------------------------------------------------------------------------------------
+
+    def inputs(self, stage: Stage, shard: str) -> tuple[dict[str, pl.DataFrame], dict[str, str]]:
+        """The rows that a shard of a map is made of, by table, and the files that they came from."""
+        walked, *others = stage.reads
+        by_plan = "shard" in TABLES[walked].names
+        home = shard.partition("-")[0] if by_plan else shard
+        rows = self.folder.scan(walked, [home]).collect()
+        frames = {walked: rows.filter(shard=shard) if by_plan else rows}
+        sources = [f"{walked}/{home}"]
+        for table in others:
+            named = f"{table}_shard"
+            names = sorted(set(frames[walked][named])) if named in frames[walked].columns else self.folder.names(table)
+            key = TABLES[table].key
+            wanted = frames[walked][key].unique()
+            parts = {n: self.folder.scan(table, [n]).filter(pl.col(key).is_in(wanted.implode())).collect() for n in names}
+            parts = {n: part for n, part in parts.items() if part.height}
+            sources += [f"{table}/{n}" for n in parts]
+            frames[table] = pl.concat(parts.values()) if parts else TABLES[table].empty()
+        return frames, {s: self.folder.sha256_of(s) or "" for s in sources}
+
+    def work(self, stage: Stage, shard: str) -> Seal:
+        """Makes one shard of a map, and seals it."""
+        inputs, parents = self.inputs(stage, shard)
+        total = sum(frame.height for frame in list(inputs.values())[:1])
+        log.debug("%s %s begins", stage.name, shard, extra={"stage": stage.name, "shard": shard, "total": total})
+        made = self.call(stage, inputs, shard)
+        return self.seal(stage, shard, made, used=_digest(inputs), parents=parents)
+
+    def call(self, stage: Stage, inputs: dict[str, Any], shard: str) -> Made:
+        """The stage's function with what its parameters name."""
+        given: dict[str, Any] = {**inputs, **self.settings(stage)}
+        store = None
+        tick = self._ticker(stage, shard)
+        for hand in stage.hands:
+            if hand == "chat":
+                given["chat"], store = self.hands.chat(self.folder.replies(stage.name, shard), tick)
+                if store.lost:
+                    log.warning("%s %s: %d replies were in flight when it was killed", stage.name, shard, store.lost)
+            elif hand == "voice" and stage.shape == "map":
+                given["voice"] = TickingVoice(self.hands.voice, tick)
+            elif hand != "records":
+                given[hand] = getattr(self.hands, hand)
+        try:
+            result = stage.function(**given)
+            return result if isinstance(result, Made) else self.hands.wait(result)  # type: ignore[arg-type]
+        finally:
+            if store is not None:
+                store.close()
+
+    def _ticker(self, stage: Stage, shard: str) -> Any:
+        extra = {"stage": stage.name, "shard": shard, "tick": 1}
+        return lambda: log.debug("%s %s ticks", stage.name, shard, extra=extra)
+
+    def seal(self, stage: Stage, shard: str, made: Made, *, used: str, parents: dict[str, str], **plan: Any) -> Seal:
+        """Writes rows and rejects, then the seal; refuses rows that do not add up."""
+        rejected = len(made.rejects)
+        if stage.shape == "map" and stage.yields == "one" and made.used != made.rows.height:
+            raise ForgeError(f"{stage.name} {shard}: {made.taken} in, but {made.rows.height} out and {rejected} rejected")
+        table = self.table(stage.writes)
+        size, sha = write_table(self.folder.rows(stage.writes, shard), table, made.rows)
+        rejects_sha = None
+        if rejected:
+            _, rejects_sha = write_table(self.folder.rejects(stage.name, shard), REJECTS, rejects_frame(stage.name, made.rejects))
+        seal = Seal(stage.writes, shard, stage.name, f"{table.name}.v{table.version}", made.rows.height, size, sha, made.taken,
+                    rejected, rejects_sha, self.fingerprint(stage), used, parents, **plan)  # fmt: skip
+        write_seal(self.folder.seal(stage.writes, shard), seal)
+        log.info("%s %s: %s rows%s", stage.name, shard, f"{seal.rows:,}", f", {rejected} rejected" if rejected else "",
+                 extra={"stage": stage.name, "shard": shard, "rows": seal.rows, "rejected": rejected})  # fmt: skip
+        return seal
+
+
+def _digest(inputs: dict[str, pl.DataFrame]) -> str:
+    return digest(*(part for name in sorted(inputs) for part in (name, _bytes(inputs[name]))))
+
+
+def _bytes(frame: pl.DataFrame) -> bytes:
+    buffer = frame.rechunk().write_ipc(None, compression="uncompressed")
+    return buffer.getvalue()
+
+
+class TickingVoice:
+    """Tells of every turn as it is spoken."""
+
+    def __init__(self, voice: Any, tick: Any) -> None:
+        self._voice, self._tick = voice, tick
+        self.engine, self.model, self.licence, self.controls = voice.engine, voice.model, voice.licence, voice.controls
+
+    def voices(self, language: str) -> Any:
+        return self._voice.voices(language)
+
+    def speak(self, text: str, **how: Any) -> Any:
+        try:
+            return self._voice.speak(text, **how)
+        finally:
+            self._tick()
+
+
+# Opening a run --------------------------------------------------------------------------------------------------------
+
+
+def start(out: Path, config: Config, stages: tuple[Stage, ...], *, redo: str | None = None, say: Say = log.info) -> Run:
+    """Makes or opens the run in `out` under these settings, with the engines that `stages` need ready to work.
+
+    Everything that can be refused is refused here, before anything is spent. The caller holds the folder's lock.
+    """
+    check(PIPELINE, dict(SECTIONS))
+    folder = Folder(out)
+    card = _card(folder)
+    ontology_path = Path(config.seeds.ontology) if config.seeds.ontology else beside("seeds", "traits.toml")
+    ontology = plans.read_text(ontology_path)
+    choices = {k: Choice(**v) for k, v in card.get("engines", {}).items()}
+    for port in ("chat", "voice", "ear"):
+        if any(port in s.hands for s in stages):
+            choices[port] = choose(port, _as_sealed(config, choices), say)  # type: ignore[arg-type]
+    run = Run(out, config, ontology, str(ontology_path), choices)
+    run.hands.space  # noqa: B018 — an ontology that cannot work is refused now
+    if redo:
+        run.redo(stage_named(redo))
+    able = tuple(s for s in PIPELINE if all(p in choices for p in ("chat", "voice", "ear") if p in s.hands))
+    run.refuse_mismatch(able)
+    plans.write_text(folder.ontology, ontology)
+    folder.write_card({
+        "config": config.model_dump(mode="json"),
+        "engines": {k: {"engine": c.engine, "model": c.model} for k, c in choices.items()},
+        "ingredients": {s.name: run.ingredients(s) for s in able},
+        "stages": [{"name": s.name, "shape": s.shape, "reads": s.reads, "writes": s.writes} for s in PIPELINE],
+    })  # fmt: skip
+    load.cache_clear()
+    return run
+
+
+def _card(folder: Folder) -> dict[str, Any]:
+    if folder.card.is_file():
+        return folder.read_card()
+    strangers = [p.name for p in folder.root.iterdir() if p.name != ".lock"] if folder.root.is_dir() else []
+    if strangers:
+        raise RunMismatch(f"{folder.root} is not empty and not a run: it holds {', '.join(sorted(strangers)[:5])}",
+                          todo="choose a new or empty folder with --out")  # fmt: skip
+    return {}
+
+
+def _as_sealed(config: Config, sealed: dict[str, Choice]) -> Config:
+    """The settings, with the engines that this run was begun with where none is named."""
+    dialogues, speech = config.dialogues, config.speech
+    if dialogues.engine is None and "chat" in sealed:
+        model = dialogues.model or sealed["chat"].model
+        dialogues = dialogues.model_copy(update={"engine": sealed["chat"].engine, "model": model})
+    if speech.engine is None and "voice" in sealed:
+        speech = speech.model_copy(update={"engine": sealed["voice"].engine})
+    if speech.ear is None and "ear" in sealed:
+        speech = speech.model_copy(update={"ear": sealed["ear"].engine})
+    return config.model_copy(update={"dialogues": dialogues, "speech": speech})
+
+
+@lru_cache(maxsize=8)
+def load(root: str) -> Run:
+    """The run in a folder, as any worker opens it: from what stands there alone."""
+    folder = Folder(Path(root))
+    card = folder.read_card()
+    config = make_config(card["config"], where=str(folder.card))
+    choices = {k: Choice(**v) for k, v in card["engines"].items()}
+    return Run(folder.root, config, plans.read_text(folder.ontology), str(folder.ontology), choices)
+
+
+def go(run: Run, stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, list[str]]]:
+    """Runs stages in this process, in order; yields each with the shards it did."""
+    for stage in stages:
+        names = run.prepare(stage)
+        for name in names:
+            run.work(stage, name)
+        if {"chat", "voice", "ear"} & set(stage.hands):
+            run.hands.release()
+        yield stage, names

@@ -1,0 +1,44 @@
+"""Words as a recogniser is judged by them: WER for English, CER for Chinese.
+
+Both sides are brought to one spelling first (case, punctuation, Chinese numerals up to 99), then compared by edit
+distance (Levenshtein 1966) over words or characters.
+"""
+
+from __future__ import annotations
+
+import re
+
+from persona_forge.text.normalise import normalise
+
+_EN_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_ZH_UNIT = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[a-z]+|[0-9]")
+_NUMBER = re.compile(r"\d{1,2}(?!\d)(?<!\d\d\d)")
+_DIGITS = "零一二三四五六七八九"
+
+
+def units(text: str, language: str) -> list[str]:
+    """Words (en) or characters (zh; a Latin word counts as one)."""
+    text = normalise(text).lower().replace("’", "'")
+    if language == "en":
+        return _EN_WORD.findall(text)
+    return _ZH_UNIT.findall(_NUMBER.sub(lambda m: _numeral(int(m.group(0))), text))
+
+
+def _numeral(n: int) -> str:
+    if n < 10:
+        return _DIGITS[n]
+    tens, ones = divmod(n, 10)
+    return ("" if tens == 1 else _DIGITS[tens]) + "十" + (_DIGITS[ones] if ones else "")
+
+
+def error_rate(wanted: str, heard: str, language: str) -> float:
+    """Edits to turn what was heard into what was wanted, a unit wanted; may pass 1. Nothing wanted: 0 if none heard."""
+    want, have = units(wanted, language), units(heard, language)
+    if not want:
+        return float(bool(have))
+    row = list(range(len(have) + 1))
+    for i, w in enumerate(want, 1):
+        before, row[0] = row[0], i
+        for j, h in enumerate(have, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (w != h))
+    return row[-1] / len(want)

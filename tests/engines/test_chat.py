@@ -1,0 +1,554 @@
+"""The engines of the Chat port, and patience, budget and repair around them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx2
+import openai
+import pytest
+from faulty_server import Server
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, create_model
+
+from persona_forge.core.errors import BadReply, Busy, ConfigError, EngineError, Permanent, Refused, Stopped, Transient
+from persona_forge.core.ports import Ask, Chat, Message, Reply, Usage
+from persona_forge.engines.budget import Budget, BudgetedChat, Limits, Price, Unanswered, is_loopback, must_have_budget
+from persona_forge.engines.chats import ready
+from persona_forge.engines.contract_chat import CONTRACT, Line, question
+from persona_forge.engines.local import LocalChat, seed_of
+from persona_forge.engines.openai import OpenAIChat, translated
+from persona_forge.engines.patience import Gate, Patience, PatientChat
+from persona_forge.engines.scripted import ScriptedChat
+from persona_forge.engines.validate import Declined, RepairedChat
+from persona_forge.engines.weights import have
+
+SECRET = "sk-very-secret-0123456789"
+QUICK = Patience(first_wait_s=0.001)
+
+
+def served(test: Callable[[Server, OpenAIChat], Awaitable[None]], *, timeout_s: float = 5.0, **plan: Any) -> None:
+    """Runs a test against a real server with a plan of faults."""
+
+    async def run() -> None:
+        server = Server(**plan)
+        runner, port = await server.start()
+        chat = OpenAIChat("m", base_url=f"http://127.0.0.1:{port}/v1", timeout_s=timeout_s)
+        try:
+            await test(server, chat)
+        finally:
+            await chat.close()
+            await runner.cleanup()
+
+    asyncio.run(run())
+
+
+async def failure(chat: Chat, ask: Ask) -> Exception:
+    try:
+        await chat.ask(ask, Line)
+    except Exception as error:
+        return error
+    raise AssertionError("it was answered")
+
+
+async def all_promises(chat: Chat) -> None:
+    for promise in CONTRACT:
+        await promise(chat)
+
+
+# ---- the contract
+
+
+def test_scripted_keeps_the_contract() -> None:
+    asyncio.run(all_promises(ScriptedChat(latency_s=0.001)))
+
+
+def test_openai_keeps_the_contract() -> None:
+    served(lambda _, chat: all_promises(chat), latency_s=0.01)
+
+
+def test_the_whole_stack_keeps_the_contract(tmp_path: Path) -> None:
+    served(lambda _, chat: all_promises(ready(chat, tmp_path)[0]), latency_s=0.01)
+
+
+@pytest.mark.real
+def test_the_local_model_keeps_the_contract_and_gives_back_threads_and_memory() -> None:
+    weights = have("qwen-0.5b")
+    if weights is None:
+        pytest.skip("persona-forge weights pull qwen-0.5b")
+
+    async def run(path: Path) -> tuple[list[int], list[int]]:
+        chat = LocalChat(path, context=1024)
+        await chat.ask(question("warm"), Line)
+        serving = [_threads(), _resident_mib()]
+        await all_promises(chat)
+        return serving, [_threads(), _resident_mib()]
+
+    serving, closed = asyncio.run(run(weights))
+    assert closed[0] < serving[0] - 4
+    assert closed[1] < serving[1] - 300
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def _resident_mib() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4 // 1024
+
+
+def test_a_seed_is_a_plain_function_of_row_and_sample() -> None:
+    assert seed_of(question("row")) == seed_of(question("row", "other words"))
+    assert seed_of(question("row")) != seed_of(question("row", sample=1))
+    assert 0 <= seed_of(question("row")) < 2**31
+
+
+def test_missing_weights_are_named_before_anything_starts(tmp_path: Path) -> None:
+    error = asyncio.run(failure(LocalChat(tmp_path / "none.gguf"), question("r")))
+    assert isinstance(error, EngineError)
+    assert "none.gguf" in error.what
+
+
+# ---- openai
+
+
+def test_every_request_carries_the_schema_and_its_limits() -> None:
+    async def test(server: Server, chat: OpenAIChat) -> None:
+        await chat.ask(question("r", max_tokens=99), Line)
+        body = server.last["body"]
+        assert body["model"] == "m"
+        assert [m["role"] for m in body["messages"]] == ["system", "user"]
+        assert (body["max_tokens"], body["temperature"]) == (99, 0.8)
+        schema = body["response_format"]["json_schema"]
+        assert schema == {"name": "Line", "schema": Line.model_json_schema(), "strict": True}
+
+    served(test)
+
+
+def test_strict_is_claimed_only_for_a_closed_schema() -> None:
+    class Open(BaseModel):
+        speaker: Literal["nurse"]
+
+    async def test(server: Server, chat: OpenAIChat) -> None:
+        await chat.ask(question("r"), Open)
+        assert server.last["body"]["response_format"]["json_schema"]["strict"] is False
+
+    served(test)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "words"),
+    [
+        ("400", Refused, "400"),
+        ("401", Refused, "401"),
+        ("403", Refused, "403"),
+        ("404", Refused, "404"),
+        ("422", Refused, "422"),
+        ("408", Transient, "408"),
+        ("409", Transient, "409"),
+        ("500", Transient, "500"),
+        ("503", Transient, "503"),
+        ("429", Busy, "429"),
+        ("reset", Unanswered, ""),
+        ("cut", Unanswered, ""),
+        ("garbage", Unanswered, "no chat completion"),
+        ("hang", Unanswered, ""),
+        ("trickle", Unanswered, ""),
+        ("half", BadReply, "breaks its schema"),
+        ("schema", BadReply, "speaker"),
+        ("length", BadReply, "max_tokens"),
+        ("empty", BadReply, "empty"),
+        ("enormous", BadReply, "max_tokens"),
+        ("refusal", Declined, "can't help"),
+        ("filter", Declined, "content filter"),
+        ("surrogate", Unanswered, "no chat completion"),
+    ],
+)
+def test_every_fault_has_its_name(kind: str, error: type[Exception], words: str) -> None:
+    async def test(server: Server, chat: OpenAIChat) -> None:
+        found = await failure(chat, question("r"))
+        assert type(found) is error or (error is BadReply and isinstance(found, BadReply))
+        assert words in str(found)
+        assert len(str(found)) < 600
+
+    served(test, rate=1.0, kinds=(kind,), timeout_s=0.4)
+
+
+def test_a_fence_around_the_json_is_taken_off() -> None:
+    async def test(server: Server, chat: OpenAIChat) -> None:
+        assert (await chat.ask(question("r"), Line)).value.model_dump()["mood"] == 3
+
+    served(test, rate=1.0, kinds=("fenced",))
+
+
+def test_retry_after_is_read_in_all_its_forms() -> None:
+    def busy(headers: dict[str, str]) -> float | None:
+        response = httpx2.Response(429, headers=headers, request=httpx2.Request("POST", "http://x"))
+        error = translated(openai.RateLimitError("slow", response=response, body=None), "m")
+        assert isinstance(error, Busy)
+        return error.retry_after_s
+
+    assert busy({"Retry-After": "7"}) == 7
+    assert busy({"retry-after-ms": "250", "Retry-After": "1"}) == 0.25
+    assert busy({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
+    assert busy({"Retry-After": "soon"}) is None
+    assert busy({"Retry-After": "-5"}) is None
+    assert busy({}) is None
+
+
+def test_a_spent_quota_is_no_reason_for_patience() -> None:
+    response = httpx2.Response(429, request=httpx2.Request("POST", "http://x"))
+    error = openai.RateLimitError("pay first", response=response, body={"code": "insufficient_quota"})
+    assert type(translated(error, "m")) is Refused
+
+
+ERRORS = {
+    "BadRequestError": (400, Refused),
+    "AuthenticationError": (401, Refused),
+    "OAuthError": (401, Refused),
+    "PermissionDeniedError": (403, Refused),
+    "NotFoundError": (404, Refused),
+    "ConflictError": (409, Transient),
+    "UnprocessableEntityError": (422, Refused),
+    "RateLimitError": (429, Busy),
+    "InternalServerError": (503, Transient),
+    "APIStatusError": (418, Refused),
+    "APIError": (0, Unanswered),
+    "APIConnectionError": (0, Unanswered),
+    "APITimeoutError": (0, Unanswered),
+    "APIResponseValidationError": (0, Unanswered),
+    "OpenAIError": (0, Refused),
+    "LengthFinishReasonError": (0, Refused),
+    "ContentFilterFinishReasonError": (0, Refused),
+    "SubjectTokenProviderError": (0, Refused),
+    "WebSocketConnectionClosedError": (0, Refused),
+    "WebSocketQueueFullError": (0, Refused),
+}
+
+
+def _below(kind: type[Exception]) -> Iterator[type[Exception]]:
+    for sub in kind.__subclasses__():
+        yield sub
+        yield from _below(sub)
+
+
+def _made(kind: Any, status: int) -> Exception:
+    error: Any = kind.__new__(kind)
+    Exception.__init__(error, "no")
+    error.status_code, error.code = status, None
+    error.response = httpx2.Response(status, request=httpx2.Request("POST", "http://x"))
+    return error  # type: ignore[no-any-return]
+
+
+def test_the_translation_is_total_over_the_errors_of_openai() -> None:
+    public = {n: k for n in openai.__all__ if isinstance(k := getattr(openai, n), type) and issubclass(k, openai.OpenAIError)}
+    assert set(public) == set(ERRORS)
+    for name, (status, ours) in ERRORS.items():
+        assert type(translated(_made(public[name], status), "m")) is ours, name
+    for kind in _below(openai.OpenAIError):
+        assert isinstance(translated(_made(kind, 418), "m"), (Transient, Permanent)), kind
+
+
+@pytest.mark.parametrize("kind", ["400", "401", "403", "429", "500", "echo", ""])
+def test_the_key_appears_nowhere(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    caplog.set_level(logging.DEBUG)
+    seen: list[str] = []
+
+    async def test(server: Server, bare: OpenAIChat) -> None:
+        chat, _ = ready(bare, tmp_path, patience=Patience(tries=1))
+        try:
+            seen.append(repr(await chat.ask(question("r"), Line)))
+        except (Permanent, Transient) as error:
+            seen.append("".join(traceback.format_exception(error)) + repr(error.__dict__))
+        await chat.close()
+        seen.extend([repr(bare), repr(vars(chat))])
+        assert server.last["authorization"] == f"Bearer {SECRET}"
+
+    served(test, rate=1.0 if kind else 0.0, kinds=(kind,))
+    seen.extend(p.read_bytes().decode(errors="replace") for p in tmp_path.iterdir())
+    assert len(seen) >= 4
+    assert [s for s in [*seen, caplog.text] if SECRET in s] == []
+
+
+def test_no_key_is_named_by_its_variable_and_never_needed_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MY_KEY", raising=False)
+    with pytest.raises(EngineError, match="MY_KEY"):
+        OpenAIChat("m", base_url="https://example.com/v1", key_from="MY_KEY")
+    assert repr(OpenAIChat("m", base_url="http://127.0.0.1:9/v1", key_from="MY_KEY")) == "OpenAIChat('m' at 127.0.0.1)"
+
+
+@pytest.mark.parametrize("url", ["https://me:pw@host/v1", "https://host/v1?key=pw", "ftp://host/v1", "host/v1"])
+def test_an_address_that_is_not_plain_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        OpenAIChat("m", base_url=url)
+    assert "pw" not in str(caught.value).replace("password", "")
+
+
+# ---- patience
+
+
+class Answers:
+    """A chat that goes through a list: errors are raised, None is a reply; then it replies."""
+
+    engine = model = "answers"
+
+    def __init__(self, *plan: Exception | None, usage: Usage | None = None) -> None:
+        self.plan, self.calls, self.usage = list(plan), 0, usage or Usage(50, 20)
+
+    async def ask(self, ask: Ask, reply: type[BaseModel]) -> Reply:
+        self.calls += 1
+        await asyncio.sleep(0)
+        error = self.plan.pop(0) if self.plan else None
+        if error:
+            raise error
+        return Reply(reply.model_validate({"speaker": "nurse", "line": "hi", "mood": 1}), "{}", self.usage)
+
+    async def close(self) -> None:
+        pass
+
+
+def test_what_may_pass_is_tried_again_and_what_will_not_is_not() -> None:
+    chat = Answers(Transient("1"), Busy("2"), Transient("3"))
+    asyncio.run(PatientChat(chat, QUICK).ask(question("r"), Line))
+    assert chat.calls == 4
+    for error in (Refused("no"), BadReply("no", raw="x"), Stopped("no")):
+        chat = Answers(error)
+        assert asyncio.run(failure(PatientChat(chat, QUICK), question("r"))) is error
+        assert chat.calls == 1
+
+
+def test_patience_ends_and_says_how_often_it_tried() -> None:
+    chat = Answers(*(Transient("down") for _ in range(9)))
+    error = asyncio.run(failure(PatientChat(chat, Patience(tries=3, first_wait_s=0.001)), question("r")))
+    assert str(error) == "down (tried 3 times)"
+    assert chat.calls == 3
+
+
+def test_waits_double_are_spread_and_honour_retry_after() -> None:
+    patience = Patience(tries=9, first_wait_s=1, longest_wait_s=6)
+    waits = [patience.wait_s(question("r"), n, Transient("x")) or 0 for n in (1, 2, 3, 4)]
+    assert [0.5 * top <= wait <= top for wait, top in zip(waits, (1, 2, 4, 6), strict=True)] == [True] * 4
+    assert patience.wait_s(question("r"), 1, Transient("x")) != patience.wait_s(question("q"), 1, Transient("x"))
+    told = patience.wait_s(question("r"), 1, Busy("x", retry_after_s=5))
+    assert told is not None
+    assert 5 <= told <= 5.1
+    assert patience.wait_s(question("r"), 1, Busy("x", retry_after_s=7)) is None
+    assert patience.wait_s(question("r"), 9, Transient("x")) is None
+
+
+def test_the_gate_halves_once_for_calls_that_were_out_together_and_recovers_one_by_one() -> None:
+    async def run() -> list[float]:
+        gate = Gate(8, 32)
+        rounds = [await gate.enter() for _ in range(8)]
+        for entered in rounds:
+            gate.halve(entered)
+            gate.leave()
+        widths = [gate.width]
+        for _ in range(4):
+            gate.widen()
+        widths.append(gate.width)
+        for _ in range(20):
+            gate.halve(await gate.enter())
+            gate.leave()
+        return [*widths, gate.width]
+
+    halved, recovered, least = asyncio.run(run())
+    assert halved == 4
+    assert 4.8 < recovered <= 5
+    assert least == 1
+
+
+def test_no_more_calls_are_out_than_the_gate_is_wide_and_none_waits_forever() -> None:
+    async def run() -> tuple[int, int]:
+        gate, out, most, done = Gate(3, 3), 0, 0, 0
+
+        async def call(i: int) -> None:
+            nonlocal out, most, done
+            await gate.enter()
+            out, most = out + 1, max(most, out + 1)
+            await asyncio.sleep(0.001)
+            out, done = out - 1, done + 1
+            gate.leave()
+
+        tasks = [asyncio.create_task(call(i)) for i in range(40)]
+        await asyncio.sleep(0.002)
+        for task in tasks[10:20]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return most, done
+
+    most, done = asyncio.run(run())
+    assert most == 3
+    assert done == 30
+
+
+# ---- budget
+
+
+def test_a_budget_in_tokens_stops_before_it_is_passed_with_many_calls_in_flight() -> None:
+    async def run() -> tuple[Answers, Budget, list[object]]:
+        chat, budget = Answers(), Budget(Limits(tokens=5_000))
+        stack = BudgetedChat(chat, budget)
+        asks = (stack.ask(question(f"{i:03}"), Line) for i in range(100))
+        return chat, budget, await asyncio.gather(*asks, return_exceptions=True)
+
+    chat, budget, ends = asyncio.run(run())
+    stops = [e for e in ends if isinstance(e, Stopped)]
+    worst = int(str(stops[0]).split("may take ")[1].split()[0])
+    assert chat.calls == (5_000 - worst) // 70 + 1
+    assert budget.spent == Usage(50 * chat.calls, 20 * chat.calls)
+    assert len(stops) == 100 - chat.calls
+    assert stops[0].exit_code == 3
+    assert "5000 tokens" in str(stops[0])
+
+
+def test_a_budget_in_money_counts_by_the_price_table() -> None:
+    chat, budget = Answers(), Budget(Limits(money=0.05))
+    stack = BudgetedChat(chat, budget, Price(prompt=10, completion=30))
+
+    async def run() -> list[float]:
+        costs: list[float] = []
+        with pytest.raises(Stopped):
+            while True:
+                costs.append((await stack.ask(question("r"), Line)).usage.cost)
+        return costs
+
+    costs = asyncio.run(run())
+    assert set(costs) == {(50 * 10 + 20 * 30) / 1e6}
+    assert 20 < len(costs) < 46
+    assert budget.spent.cost == pytest.approx(sum(costs))
+
+
+def test_what_may_have_been_charged_counts_as_spent_and_a_plain_no_does_not() -> None:
+    def spent(chat: Answers) -> int:
+        budget = Budget(Limits(tokens=100_000))
+        asyncio.run(asyncio.wait_for(_swallowed(BudgetedChat(chat, budget)), 5))
+        return budget.spent.completion_tokens
+
+    assert spent(Answers(Busy("429"))) == 0
+    assert spent(Answers(Refused("401"))) == 0
+    assert spent(Answers(Unanswered("timeout"))) == 512
+    assert spent(Answers(usage=Usage())) == 512
+    assert spent(Answers()) == 20
+
+
+async def _swallowed(chat: Chat) -> None:
+    try:
+        await chat.ask(question("r"), Line)
+    except (Transient, Permanent):
+        return
+
+
+def test_a_broken_reply_is_paid_for() -> None:
+    async def test(server: Server, chat: OpenAIChat) -> None:
+        budget = Budget(Limits(tokens=100_000, money=1))
+        await failure(BudgetedChat(chat, budget, Price(prompt=1, completion=1)), question("r"))
+        assert budget.spent == Usage(50, 20, 70 / 1e6)
+
+    served(test, rate=1.0, kinds=("half",))
+
+
+def test_an_endpoint_elsewhere_needs_a_budget_and_money_needs_a_price() -> None:
+    for url in ("https://api.openai.com/v1", "http://192.168.0.2:8000/v1", "http://127.0.0.1.example.com/v1"):
+        assert not is_loopback(url)
+        for budget in (None, Limits()):
+            with pytest.raises(ConfigError, match="budget"):
+                must_have_budget(url, budget)
+        must_have_budget(url, Limits(tokens=1))
+    for url in ("http://127.0.0.1:1/v1", "http://localhost/v1", "http://[::1]:8080/v1"):
+        must_have_budget(url, None)
+    for price in (None, Price(prompt=0, completion=0)):
+        with pytest.raises(ConfigError, match="price"):
+            BudgetedChat(Answers(), Budget(Limits(money=1)), price)
+
+
+# ---- repair
+
+
+def test_a_broken_reply_is_sent_back_once_with_what_is_wrong() -> None:
+    async def test(server: Server, chat: OpenAIChat) -> None:
+        error = await failure(RepairedChat(chat), question("r"))
+        said = server.last["body"]["messages"]
+        assert [m["role"] for m in said] == ["system", "user", "assistant", "user"]
+        assert said[2]["content"] == '{"speaker": "doctor", "line": ""}'
+        assert "speaker: Input should be 'nurse'" in said[3]["content"]
+        assert isinstance(error, BadReply)
+        assert "after one repair round" in error.what
+        assert error.raw == said[2]["content"]
+        assert sum(server.asked.values()) == 2
+
+    served(test, rate=1.0, kinds=("schema",))
+
+
+def test_a_repaired_reply_has_the_usage_of_both_rounds() -> None:
+    async def run() -> list[tuple[int, int]]:
+        bare, chat = ScriptedChat(broken=0.5), RepairedChat(ScriptedChat(broken=0.5))
+        mended = []
+        for ask in (question(f"{i}") for i in range(20)):
+            try:
+                await bare.ask(ask, Line)
+            except BadReply as first:
+                try:
+                    usage = (await chat.ask(ask, Line)).usage
+                except BadReply:
+                    continue
+                mended.append((usage.completion_tokens, len(first.raw)))
+        return mended
+
+    mended = asyncio.run(run())
+    assert len(mended) > 2
+    assert [both > half / 4 for both, half in mended] == [True] * len(mended)
+
+
+# ---- scripted
+
+
+@given(low=st.integers(-50, 50), span=st.integers(0, 20), most=st.integers(1, 60), row=st.text(max_size=5))
+@settings(max_examples=40, deadline=None)
+def test_scripted_fills_any_bounds(low: int, span: int, most: int, row: str) -> None:
+    class Part(BaseModel):
+        kind: Literal["a", "b"]
+        at: float = Field(gt=low, le=low + span + 1)
+
+    model = create_model(
+        "Any",
+        language=(Literal["zh"], ...),
+        n=(int, Field(ge=low, le=low + span)),
+        above=(int, Field(gt=low)),
+        text=(str, Field(min_length=most // 2, max_length=most)),
+        parts=(list[Part], Field(min_length=1, max_length=3)),
+        maybe=(Part | None, ...),
+        pair=(tuple[bool, int], ...),
+    )
+    chat, ask = ScriptedChat(), Ask(row, "s", (Message("user", "hello"),), max_tokens=10_000)
+    first, again = (asyncio.run(chat.ask(ask, model)) for _ in range(2))
+    assert first == again
+    text = first.value.model_dump()["text"]
+    assert all("\u3000" <= c <= "\u9fff" or c in ",。，" for c in text)
+
+
+def test_scripted_speaks_the_language_it_is_spoken_to_in() -> None:
+    chat = ScriptedChat()
+    english, chinese = (asyncio.run(chat.ask(question("r", t), Line)).value for t in ("Hello?", "你好吗?"))
+    assert english.model_dump()["line"].isascii()
+    assert not chinese.model_dump()["line"].isascii()
+
+
+def test_scripted_breaks_the_share_that_was_planned() -> None:
+    async def run() -> list[object]:
+        chat = ScriptedChat(broken=0.3)
+        asks = (chat.ask(question(f"{i}"), Line) for i in range(400))
+        return await asyncio.gather(*asks, return_exceptions=True)
+
+    ends = asyncio.run(run())
+    assert {type(e).__name__ for e in ends} == {"Reply", "Broken"}
+    assert 90 < sum(isinstance(e, BadReply) for e in ends) < 150
