@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from persona_forge.config import Config
 from persona_forge.core.errors import ConfigError, EngineError, StorageError, WeightsError
 from persona_forge.core.ids import digest
-from persona_forge.core.ports import Chat, Ear, Voice
+from persona_forge.core.ports import Chat, Ear, Usage, Voice
 from persona_forge.engines import catalogue, weights
 from persona_forge.engines.catalogue import PortName
 
@@ -87,8 +87,21 @@ def _endpoint(config: Config) -> Choice:
             raise ConfigError(f'dialogues.engine = "openai" needs dialogues.{key}', todo=f"set {key} in [dialogues]")
     assert d.base_url and d.model
     must_have_budget(d.base_url, Limits(tokens=d.budget_tokens, money=d.budget_money))
-    OpenAIChat(base_url=d.base_url, model=d.model, key_env=d.key_from)  # a missing key is said now
+    OpenAIChat(d.model, base_url=d.base_url, key_from=d.key_from)  # a missing key is said now
     return Choice("openai", d.model)
+
+
+def spent(root: Path) -> Usage:
+    """Tokens and money of all replies stored under a folder."""
+    from persona_forge.engines.replies import Replies
+    from persona_forge.engines.validate import total
+
+    sum_of = Usage()
+    for folder in sorted(p for p in root.glob("*/*") if p.is_dir()):
+        replies = Replies(folder)
+        sum_of = total(sum_of, replies.spent)
+        replies.close()
+    return sum_of
 
 
 class Hands:
@@ -150,8 +163,8 @@ class Hands:
 
         return self._once("ear", make)
 
-    def chat(self, folder: Path, tick: Callable[[], None]) -> tuple[Chat, Any]:
-        """A chat over the run's engine whose replies are kept in `folder`, and that store."""
+    def chat(self, root: Path, folder: Path, tick: Callable[[], None]) -> tuple[Chat, Any]:
+        """A chat over the run's engine whose replies are kept in `folder` (of all those under `root`), and that store."""
         from persona_forge.engines.budget import Price
         from persona_forge.engines.chats import ready
         from persona_forge.engines.patience import Patience
@@ -160,17 +173,18 @@ class Hands:
         chat, replies = ready(
             self._once("chat", self._engine),
             folder,
-            budget=self._once("budget", self._budget),
+            budget=self._once("budget", lambda: self._budget(root)),
             price=Price(prompt=d.price_prompt, completion=d.price_completion),
-            patience=self._once("patience", lambda: Patience(most=d.concurrency)),
+            patience=self._once("patience", lambda: Patience(most_at_once=d.concurrency)),
         )
         return _Ticking(chat, tick), replies
 
-    def _budget(self) -> Any:
+    def _budget(self, root: Path) -> Any:
+        """Draws on what the run has spent already, in whichever process."""
         from persona_forge.engines.budget import Budget, Limits
 
         d = self.config.dialogues
-        return Budget(Limits(tokens=d.budget_tokens, money=d.budget_money))
+        return Budget(Limits(tokens=d.budget_tokens, money=d.budget_money), spent=spent(root))
 
     def _engine(self) -> Chat:
         choice, d = self.choices["chat"], self.config.dialogues
@@ -178,11 +192,11 @@ class Hands:
             from persona_forge.engines.local import LocalChat
 
             model = weights.pull(choice.model, lambda _: None)
-            return LocalChat(model, name=choice.model, threads=d.threads)
+            return LocalChat(model, model=choice.model, threads=d.threads)
         if choice.engine == "openai":
             from persona_forge.engines.openai import OpenAIChat
 
-            return OpenAIChat(base_url=d.base_url or "", model=choice.model, key_env=d.key_from, timeout_s=d.timeout_s)
+            return OpenAIChat(choice.model, base_url=d.base_url or "", key_from=d.key_from, timeout_s=d.timeout_s)
         from persona_forge.engines.scripted import ScriptedChat
 
         return ScriptedChat()

@@ -49,7 +49,7 @@ class Status:
 
 
 def status(folder: Folder) -> Status:
-    from persona_forge.engines.replies import spent
+    from persona_forge.hands import spent
 
     usage = spent(folder.root / "replies")
     return Status(funnel(folder), folder.read_card().get("engines", {}), usage.prompt_tokens, usage.completion_tokens, usage.cost,

@@ -165,9 +165,9 @@ class Run:
         tick = self._ticker(stage, shard)
         for hand in stage.hands:
             if hand == "chat":
-                given["chat"], store = self.hands.chat(self.folder.replies(stage.name, shard), tick)
-                if store.lost:
-                    log.warning("%s %s: %d replies were in flight when it was killed", stage.name, shard, store.lost)
+                given["chat"], store = self.hands.chat(self.folder.root / "replies", self.folder.replies(stage.name, shard), tick)
+                if store.lost_in_flight:
+                    log.warning("%s %s: %d requests were in flight when it was killed", stage.name, shard, store.lost_in_flight)
             elif hand == "voice" and stage.shape == "map":
                 given["voice"] = TickingVoice(self.hands.voice, tick)
             elif hand != "records":

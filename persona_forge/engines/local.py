@@ -1,7 +1,7 @@
 """A small model on this machine: llama.cpp's own server inside this process, on loopback.
 
-The server starts with the first question, on a free port, and OpenAIChat talks to it. `close` ends its threads and frees
-its memory, so that the cores are free for the voice afterwards; what is left open ends with the process.
+The server starts with the first question, on a free port, and OpenAIChat talks to it. `close` ends its threads and
+frees its memory, so that the cores are free for the voice afterwards; what is left open ends with the process.
 
 A reply depends on the question, and on a seed that is a plain function of row id and sample. Prompts are not cached
 between requests. With `parallel=1` the same question has the same reply in every run; with more, requests share
@@ -97,7 +97,9 @@ class LocalChat:
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as exc:
-            raise EngineError(f"llama.cpp can't load {self._weights.name}: {exc}", todo="pull the weights anew") from exc
+            raise EngineError(
+                f"llama.cpp can't load {self._weights.name}: {exc}", todo="pull the weights anew"
+            ) from exc
         atexit.register(self._stop)
         return str(self._server.listening_address)
 

@@ -2,8 +2,10 @@
 
 Only Transient errors are tried again, after a wait that doubles each time and is spread by the row's own key, so that
 rows don't come back in step; a Busy that names its Retry-After is waited out instead. The wait is the row's alone: the
-others go on, through a gate whose width follows TCP's rule (AIMD; Chiu and Jain 1989): one more after a full
-gate of successes, half after a Busy, and only once for the calls that were out together.
+others go on, through a gate whose width follows TCP's rules (AIMD; Chiu and Jain 1989): it grows with every success at
+first, then by one after a full gate of successes, and halves under Busy, once for the calls that were out together.
+A stray Busy among many successes costs one try and is no reason to slow down: the gate halves when more than STRAIN of
+the latest answers were Busy.
 
 Left out: a clock on the whole (the engine has one a call), and a gate shared by processes.
 """
@@ -19,6 +21,9 @@ from pydantic import BaseModel
 from persona_forge.core.errors import Busy, Transient
 from persona_forge.core.ids import unit
 from persona_forge.core.ports import Ask, Chat, Reply
+
+MEMORY = 32
+STRAIN = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Gate:
         self._out = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._round = 0
+        self._strain = 0.0
+        """The share of Busy among the latest answers, some MEMORY of them."""
 
     async def enter(self) -> int:
         """Waits for a place; returns the round that the call belongs to."""
@@ -76,12 +83,13 @@ class Gate:
                 self._out += 1
                 place.set_result(None)
 
-    def widen(self) -> None:
-        self.width = min(self._most, self.width + 1 / self.width)
+    def succeeded(self) -> None:
+        self._strain -= self._strain / MEMORY
+        self.width = min(self._most, self.width + (1 / self.width if self._round else 1))
 
-    def halve(self, entered: int) -> None:
-        """Once for all calls that were out together: a call of an earlier round halves nothing."""
-        if entered == self._round:
+    def was_busy(self, entered: int) -> None:
+        self._strain += (1 - self._strain) / MEMORY
+        if self._strain > STRAIN and entered == self._round:  # a call of an earlier round says nothing new
             self._round += 1
             self.width = max(1.0, self.width / 2)
 
@@ -110,10 +118,10 @@ class PatientChat:
         try:
             answer = await self._chat.ask(ask, reply)
             if not answer.stored:
-                self.gate.widen()
+                self.gate.succeeded()
             return answer
         except Busy:
-            self.gate.halve(entered)
+            self.gate.was_busy(entered)
             raise
         finally:
             self.gate.leave()

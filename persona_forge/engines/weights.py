@@ -276,22 +276,24 @@ def _hub_answers() -> bool:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return False
     try:
-        from huggingface_hub import hf_hub_url
-
-        with urllib.request.urlopen(hf_hub_url("onnx-community/Kokoro-82M-v1.0-ONNX", "config.json"), timeout=4):
+        with urllib.request.urlopen(_hub_url("onnx-community/Kokoro-82M-v1.0-ONNX", "config.json"), timeout=4):
             return True
     except (ImportError, OSError):
         return False
+
+
+def _hub_url(repo: str, path: str) -> str:
+    from huggingface_hub import hf_hub_url
+
+    return hf_hub_url(repo, path, endpoint=os.environ.get("HF_ENDPOINT") or None)
 
 
 def _from_hub(weights: Weights, hub: Hub, folder: Path, say: Say) -> bool:
     """True if every file came and has its sha256; where not, the packages are tried."""
     if not _hub_answers():
         return False
-    from huggingface_hub import hf_hub_url
-
     for file in sorted(weights.files, key=lambda f: f.size):  # a repository that differs is found out cheaply
-        url = hf_hub_url(hub.repo, hub.paths.get(file.name, file.name))
+        url = _hub_url(hub.repo, hub.paths.get(file.name, file.name))
         try:
             with urllib.request.urlopen(url, timeout=60) as reply:
                 _write(weights, file, folder / file.name, _chunks(reply))

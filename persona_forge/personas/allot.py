@@ -7,21 +7,20 @@ an order of their own. What a seed was allotted before stays, so that growing ad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
 import polars as pl
 
 from persona_forge.core.ids import key64, unit
 from persona_forge.core.stage import Made, Reject
 from persona_forge.core.tables import QUOTAS
 from persona_forge.personas.evidence import given
+from persona_forge.space.compile import Space
 
 
 def allot(
     made: pl.DataFrame,
     seeds: pl.LazyFrame,
     *,
-    space: Any,
+    space: Space,
     key: str,
     rows: int,
     rows_per_shard: int,
@@ -36,12 +35,14 @@ def allot(
     language: dict[str, str] = {}
     for seed in columns.iter_rows(named=True):
         seed_id = seed["seed_id"]
-        law, why = given(space, seed)
-        if law is None or seed["review"] == "rejected":
-            reason = "dead_pins" if law is None else "rejected_in_review"
-            rejects.append(Reject(seed_id, seed_id, reason, why or "an annotator rejected this seed"))
+        if seed["review"] == "rejected":
+            rejects.append(Reject(seed_id, seed_id, "review", "an annotator rejected this seed"))
             continue
-        vectors[seed_id], language[seed_id] = law.total, seed["language"]
+        law = given(space, seed)
+        if isinstance(law, Reject):
+            rejects.append(law)
+            continue
+        vectors[seed_id], language[seed_id] = law.room(rows), seed["language"]
     order = sorted(vectors, key=lambda s: key64(key, "allot", s))
     fair = share(rows, {s: vectors[s] for s in order})
     shard, room, out = 0, rows_per_shard, []

@@ -1,11 +1,16 @@
 """The mathematics of traits: what a persona can be, how many there are, and drawing them. Pure: no I/O.
 
-ontology   read a trait file: dimensions, values, relations, conditional weights
+model      what an ontology is
+ontology   read one from a trait file
 reason     why a combination is impossible, and what is wrong with an ontology
 factors    integer tables over a few dimensions: multiply, slice, sum out
+tabulate   relations and weights as tables
 compile    bucket elimination: exact laws and exact counts, given what a seed pins and withholds
 hidden     how many different vectors can be seen when some dimensions are withheld
-philox     counter-based random numbers
 sample     rows of a law, all different, with their ids
-exhaust    rows of a law that is nearly or wholly used up
+tiles      … the compiled loop
+exhaust    … when a law is nearly or wholly used up
+alias      drawing a value from one random word
+identity   the ids of personas
+philox     counter-based random numbers
 """

@@ -15,7 +15,7 @@ Variables are numbered in drawing order: 0 is the language (always evidence), th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -26,19 +26,17 @@ from typing import Literal
 import numpy as np
 
 from persona_forge.core.errors import OntologyError
-from persona_forge.space.factors import Factor, Table, absorb, factor, product, quantise, slice_at, sum_last
+from persona_forge.space.factors import Factor, Table, absorb, factor, product, slice_at, sum_last
 from persona_forge.space.hidden import count_seen
-from persona_forge.space.model import LANGUAGE, LANGUAGES, Ontology
+from persona_forge.space.model import LANGUAGE, LANGUAGES, Ontology, unknown
 from persona_forge.space.reason import explain
+from persona_forge.space.tabulate import Tilt, drawing_order, masks_of, weights_of
 
-UNITS = 1 << 16
-"""What the weights of a dimension sum to once they are whole numbers."""
 MOST_CELLS = 4_000_000
-CACHED_CELLS = 8_000_000
+CACHED = 16_000_000
+"""How much is remembered, in units of about 8 bytes."""
 
 Kind = Literal["law", "count"]
-Tilt = tuple[tuple[str, ...], Table]
-"""Dimensions, and a table of positive integers over their sorted values: a fitted weight."""
 
 
 @dataclass(slots=True)
@@ -52,7 +50,13 @@ class Bucket:
     """What has been divided out of `out`, or has no scope left."""
     below: tuple[Bucket, ...]
     packed: Table | None = None
-    """The table as alias tables; `sample` fills it in when rows are first drawn."""
+    """The table as alias tables; `alias` fills it in when rows are first drawn."""
+
+    @property
+    def size(self) -> int:
+        """Roughly, in units of 8 bytes."""
+        table = self.table.table if self.table else np.empty(0)
+        return 64 + table.size * (8 if table.dtype == object else 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,11 @@ class Space:
         self.ontology = ontology
         self.values = {name: tuple(sorted(values)) for name, values in sorted(ontology.domains().items())}
         self.names = tuple(name for name in self.values if name != LANGUAGE)
-        scoped = _masks(ontology, self.values, most_cells), _weights(ontology, self.values, most_cells, tilts)
+        scoped = masks_of(ontology, self.values, most_cells), weights_of(ontology, self.values, most_cells, tilts)
         scopes = [names for part in scoped for names, _ in part]
-        self.variables = (LANGUAGE, *_drawing_order(self.names, scopes, self.values, most_cells))
+        self.variables = (LANGUAGE, *drawing_order(self.names, scopes, self.values, most_cells))
         self.number = {name: i for i, name in enumerate(self.variables)}
+        self._codes = {name: {v: i for i, v in enumerate(values)} for name, values in self.values.items()}
         self.cards = tuple(len(self.values[name]) for name in self.variables)
         masks, weights = ([factor([self.number[n] for n in names], t) for names, t in part] for part in scoped)
         self._own: dict[Kind, list[tuple[Factor, ...]]] = {
@@ -80,8 +85,11 @@ class Space:
             "count": self._by_bucket(masks),
         }
         self._below, self._seen = self._tree([*masks, *weights])
+        self.free_first = [_free_first(v, masks, card) for v, card in enumerate(self.cards)]
         self._cache: dict[tuple[Kind, int, tuple[int, ...]], Bucket] = {}
-        self._cells = 0
+        self._held = 0
+        self.id_constants: tuple[Table, Table] | None = None
+        """What `sample` adds up to ids; it fills this in."""
 
     def _by_bucket(self, factors: Sequence[Factor]) -> list[tuple[Factor, ...]]:
         own: list[list[Factor]] = [[] for _ in self.variables]
@@ -105,10 +113,14 @@ class Space:
 
     def evidence(self, language: str, pins: Mapping[str, str]) -> list[int]:
         """The code of each variable, or -1 where it is free."""
-        self.ontology.check_choice({**pins, LANGUAGE: language})
         result = [-1] * len(self.variables)
-        for name, value in {**pins, LANGUAGE: language}.items():
-            result[self.number[name]] = self.values[name].index(value)
+        chosen = {**pins, LANGUAGE: language}
+        try:
+            for name, value in chosen.items():
+                result[self.number[name]] = self._codes[name][value]
+        except KeyError:
+            self.ontology.check_choice(chosen)  # says which name is wrong, and what is near
+            raise
         return result
 
     def solve(self, kind: Kind, evidence: Sequence[int], variable: int = 0) -> Bucket:
@@ -139,21 +151,23 @@ class Space:
 
     def _remember(self, key: tuple[Kind, int, tuple[int, ...]], bucket: Bucket) -> None:
         self._cache[key] = bucket
-        self._cells += 64 + (bucket.table.table.size if bucket.table else 0)
-        if self._cells > CACHED_CELLS:  # forget the older half
+        self._held += bucket.size
+        if self._held > CACHED:  # forget the older half
             for old in list(self._cache)[: len(self._cache) // 2]:
-                gone = self._cache.pop(old)
-                self._cells -= 64 + (gone.table.table.size if gone.table else 0)
+                self._held -= self._cache.pop(old).size
 
     def given(self, pins: Mapping[str, str], withheld: Collection[str], language: str) -> Law | Dead:
         """The law of a seed's rows. A pinned dimension may be withheld too: it binds the others and is not shown."""
         evidence = self.evidence(language, pins)
-        for name in withheld:
-            self.ontology.dimension(name)
-        root = self.solve("law", evidence)
-        if not root.mass:
+        if wrong := sorted(set(withheld) - set(self.names)):
+            raise unknown(self.ontology.where, "dimension", wrong[0], self.names)
+        if not self.solve("law", evidence).mass:
             return Dead(explain(self.ontology, {LANGUAGE: language, **pins}))
-        return Law(self, tuple(evidence), frozenset(self.number[name] for name in withheld), root)
+        return Law(self, tuple(evidence), frozenset(self.number[name] for name in withheld))
+
+    def masks(self, evidence: Sequence[int]) -> list[Factor]:
+        """The relations alone, as 0/1 factors sliced by the evidence."""
+        return [slice_at(f, evidence) for group in self._own["count"] for f in group]
 
     def mass(self, kind: Kind, given: Mapping[str, str]) -> int:
         """The sum over all vectors, both languages unless one is given, of their weight (law) or of 1 (count)."""
@@ -161,8 +175,9 @@ class Space:
         pins = {name: value for name, value in given.items() if name != LANGUAGE}
         return sum(self.solve(kind, self.evidence(language, pins)).mass for language in languages)
 
-    def marginal(self, names: Sequence[str], given: Mapping[str, str]) -> dict[tuple[str, ...], Fraction]:
+    def marginal(self, names: Sequence[str], pins: Mapping[str, str], language: str) -> dict[tuple[str, ...], Fraction]:
         """The exact joint law of a few dimensions: combinations of values that can be, with their probability."""
+        given = {**pins, LANGUAGE: language}
         whole = self.mass("law", given)
         result = {}
         for values in combinations_of(*(self.values[name] for name in names)):
@@ -181,13 +196,11 @@ class Law:
     space: Space
     evidence: tuple[int, ...]
     withheld: frozenset[int]
-    root: Bucket
 
-    @cached_property
     def buckets(self) -> tuple[Bucket, ...]:
         """What to draw, in order: every visible free variable, and the withheld ones that others depend on."""
         found: list[Bucket] = []
-        todo = [self.root]
+        todo = [self.space.solve("law", self.evidence)]
         while todo:
             bucket = todo.pop()
             todo.extend(bucket.below)
@@ -207,7 +220,7 @@ class Law:
         hidden = self._hidden()
         if not hidden:
             return self.space.solve("count", self.evidence).mass
-        return count_seen(self._masks(), hidden, self.evidence, self.space.cards)
+        return count_seen(self.space.masks(self.evidence), hidden, self.evidence, self.space.cards)
 
     def room(self, wanted: int) -> int:
         """min(wanted, total), without counting exactly where it is plain that there is room."""
@@ -222,20 +235,26 @@ class Law:
     @cached_property
     def _seen_with_one_choice(self) -> int:
         """The vectors seen under one possible choice of what is withheld: no more than all of them."""
-        evidence = list(self.evidence)
+        evidence, seen = list(self.evidence), 0
         for v in self._hidden():
-            masses = []
-            for code in range(self.space.cards[v]):
+            for code in self.space.free_first[v]:
                 evidence[v] = code
-                masses.append(self.space.solve("count", evidence).mass)
-            evidence[v] = masses.index(max(masses))
-        return self.space.solve("count", evidence).mass
+                if seen := self.space.solve("count", evidence).mass:
+                    break
+        return seen
 
     def _hidden(self) -> list[int]:
         return sorted(v for v in self.withheld if self.evidence[v] < 0)
 
-    def _masks(self) -> list[Factor]:
-        return [slice_at(f, self.evidence) for group in self.space._own["count"] for f in group]
+
+def _free_first(variable: int, masks: Sequence[Factor], card: int) -> list[int]:
+    """The codes of a variable, those that relations restrict least in front."""
+    freedom = np.zeros(card)
+    for f in masks:
+        if variable in f.scope:
+            axis = f.scope.index(variable)
+            freedom += f.table.mean(axis=tuple(i for i in range(len(f.scope)) if i != axis))
+    return [int(code) for code in np.argsort(-freedom, kind="stable")]
 
 
 def _own(bucket: Bucket) -> int:
@@ -260,70 +279,3 @@ def compile_space(ontology: Ontology, tilts: Sequence[Tilt] = (), most_cells: in
 def count(ontology: Ontology, given: Mapping[str, str] | None = None) -> int:
     """The exact number of valid vectors, those of each language counted, unless `given` names a language."""
     return Space(ontology, (), MOST_CELLS).mass("count", given or {})
-
-
-def _masks(ontology: Ontology, values: Mapping[str, tuple[str, ...]], most: int) -> list[tuple[tuple[str, ...], Table]]:
-    """One 0/1 table for each set of dimensions that a relation binds."""
-    tables: dict[tuple[str, ...], Table] = {}
-    for relation in ontology.relations:
-        for choice in relation.forbids:
-            names = tuple(sorted(choice))
-            if names not in tables:
-                tables[names] = np.ones(_shape(names, values, most, relation.where), np.int64)
-            tables[names][np.ix_(*([values[n].index(v) for v in choice[n]] for n in names))] = 0
-    return sorted(tables.items())
-
-
-def _weights(
-    ontology: Ontology, values: Mapping[str, tuple[str, ...]], most: int, tilts: Sequence[Tilt]
-) -> list[tuple[tuple[str, ...], Table]]:
-    """One table for each dimension: its weights, given the dimensions that they depend on; then the tilts."""
-    result: list[tuple[tuple[str, ...], Table]] = []
-    for dimension in ontology.dimensions:
-        shown = values[dimension.name]
-        weight = {v.name: v.weight for v in dimension.values}
-        entries = [w for w in ontology.weights if w.of == dimension.name]
-        parents = tuple(sorted({name for w in entries for name in w.given}))
-        names = (*parents, dimension.name)
-        table = np.empty(_shape(names, values, most, ontology.where), np.int64)
-        table[...] = quantise([weight[v] for v in shown], UNITS)
-        for w in entries:
-            rest = sum((weight[v] for v in shown if v not in w.shares), Fraction(0))
-            left = 1 - sum(w.shares.values())
-            shares = [w.shares[v] if v in w.shares else left * weight[v] / rest for v in shown]
-            at = [[values[n].index(v) for v in w.given.get(n, values[n])] for n in parents]
-            table[np.ix_(*at)] = quantise(shares, UNITS)
-        result.append((names, table))
-    return sorted(result, key=lambda part: part[0][-1]) + sorted(tilts, key=lambda part: part[0])
-
-
-def _shape(names: Iterable[str], values: Mapping[str, tuple[str, ...]], most: int, where: str) -> list[int]:
-    shape = [len(values[n]) for n in names]
-    if prod(shape) > most:
-        raise OntologyError(
-            f"{where}: a table over {', '.join(names)} would have {prod(shape):,} cells",
-            allowed=f"{most:,} cells",
-            todo="relate fewer dimensions with each other, or merge values",
-        )
-    return shape
-
-
-def _drawing_order(
-    names: Sequence[str], scopes: Iterable[Iterable[str]], values: Mapping[str, tuple[str, ...]], most: int
-) -> tuple[str, ...]:
-    """The reverse of an elimination order: always the dimension whose table is the smallest."""
-    near: dict[str, set[str]] = {name: set() for name in names}
-    for scope in scopes:
-        bound = set(scope) - {LANGUAGE}
-        for name in bound:
-            near[name] |= bound - {name}
-    order = []
-    while near:
-        name = min(near, key=lambda n: (prod(len(values[m]) for m in near[n]) * len(values[n]), n))
-        around = near.pop(name)
-        _shape(sorted(around | {name}), values, most, "compiling")
-        for other in around:
-            near[other] |= around - {other}
-            near[other].discard(name)
-        order.append(name)
-    return tuple(reversed(order))

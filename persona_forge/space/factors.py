@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -49,27 +48,23 @@ def slice_at(given: Factor, evidence: Sequence[int]) -> Factor:
 
 
 def product(factors: Sequence[Factor], cards: Sequence[int]) -> Factor:
-    """The product over the union of the scopes."""
-    scope = tuple(sorted({v for f in factors for v in f.scope}))
-    bound = 1
-    for f in factors:
-        bound *= max(f.top, 1)
-    for v in scope:
-        bound *= cards[v]  # so that its sums fit too
-    wide = bound >= FITS
-    result: Table | None = None
-    for f in factors:
-        table = f.table.reshape([cards[v] if v in f.scope else 1 for v in scope])
-        if wide and table.dtype != object:
-            table = table.astype(object)
-        result = table if result is None else result * table
-    if result is None:
+    """The product over the union of the scopes, small tables first; a sum over one variable of it fits its type."""
+    if not factors:
         return Factor((), np.ones((), np.int64), 1)
-    shape = tuple(cards[v] for v in scope)
-    result = np.asarray(result)
-    if result.shape != shape:
-        result = np.broadcast_to(result, shape)
-    return Factor(scope, result, bound)
+    scope = tuple(sorted({v for f in factors for v in f.scope}))
+    bound = max((cards[v] for v in scope), default=1)
+    result: Table | None = None
+    for f in sorted(factors, key=lambda f: f.table.size):
+        table = f.table.reshape([cards[v] if v in f.scope else 1 for v in scope])
+        bound *= max(f.top, 1)
+        if result is None:
+            result = table
+        elif bound >= FITS and result.dtype != object:
+            result = result.astype(object) * table
+        else:
+            result = result * table
+    whole = np.broadcast_to(np.asarray(result), tuple(cards[v] for v in scope))
+    return Factor(scope, whole.astype(object) if bound >= FITS and whole.dtype != object else whole, bound)
 
 
 def sum_last(given: Factor) -> tuple[Factor, int]:
@@ -93,16 +88,3 @@ def absorb(factors: Iterable[Factor], cards: Sequence[int]) -> tuple[Factor, ...
         else:
             kept.append(f)
     return tuple(kept)
-
-
-def quantise(shares: Sequence[Fraction], units: int) -> npt.NDArray[np.int64]:
-    """Positive shares as whole numbers that sum to `units`, by largest remainder, none below 1."""
-    total = sum(shares)
-    exact = [share / total * units for share in shares]
-    whole = [max(1, int(e)) for e in exact]
-    by_need = sorted(range(len(whole)), key=lambda i: (whole[i] - exact[i], i))
-    for i in range(units - sum(whole)):
-        whole[by_need[i % len(whole)]] += 1
-    while sum(whole) > units:  # the floor of 1 has given too much: take it where it is felt least
-        whole[max(range(len(whole)), key=lambda i: (whole[i], -i))] -= 1
-    return np.array(whole, np.int64)

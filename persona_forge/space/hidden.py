@@ -48,7 +48,7 @@ def _or_out(factors: list[Factor], hidden: list[int], cards: Sequence[int]) -> t
         left.discard(v)
         if mine:
             both = product(mine, cards)
-            table = both.table.any(axis=both.scope.index(v)).astype(np.int64)
+            table = np.asarray(both.table.any(axis=both.scope.index(v))).astype(np.int64)
             factors.append(factor([u for u in both.scope if u != v], table))
     return factors, sorted(left)
 

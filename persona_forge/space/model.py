@@ -103,9 +103,7 @@ class Ontology:
             for d in self.dimensions
         }
         forbids = {canonical(_plain(choice)) for relation in self.relations for choice in relation.forbids}
-        weights = [
-            canonical([w.of, _plain(w.given), {k: str(v) for k, v in w.shares.items()}]) for w in self.weights
-        ]
+        weights = [canonical([w.of, _plain(w.given), {k: str(v) for k, v in w.shares.items()}]) for w in self.weights]
         return digest(canonical(dimensions), canonical(sorted(forbids)), canonical(sorted(weights)))
 
 
@@ -139,9 +137,7 @@ def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> OntologyE
     return OntologyError(f"{where}: unknown {kind} {name!r}", allowed=shown, todo=todo)
 
 
-def forbidding(
-    domains: Mapping[str, Collection[str]], given: Choice, then: Choice | None = None
-) -> tuple[Choice, ...]:
+def forbidding(domains: Mapping[str, Collection[str]], given: Choice, then: Choice | None = None) -> tuple[Choice, ...]:
     """What `excludes` (no `then`) or `implies` forbids: one choice, or one for each implied dimension."""
     if then is None:
         return (dict(given),)

@@ -8,6 +8,7 @@ have no pitch, and what is found there is noise. It leaves out emotion and age: 
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ class Measured:
     """Standard deviation in semitones."""
     lufs: float | None
     """None where the clip is shorter than the 0.4 s that the standard needs, or silent."""
-    peak_dbfs: float
-    """-120 for digital silence."""
+    peak_dbfs: float | None
+    """None for digital silence."""
     voiced_ratio: float
     """Share of the time of speech, 0 to 1."""
     pauses: tuple[tuple[float, float], ...]
@@ -56,6 +57,7 @@ def measure(samples: Samples, rate: int, text: str, language: str) -> Measured:
     f0 = pitch(samples, rate, active)
     units = _units(text, language)
     enough = f0.size >= FEWEST
+    peak = float(np.abs(samples).max(initial=0.0))
     median = float(np.median(f0)) if enough else None
     return Measured(
         duration_s=samples.size / rate,
@@ -64,7 +66,7 @@ def measure(samples: Samples, rate: int, text: str, language: str) -> Measured:
         f0_median_hz=median,
         f0_sd_st=float(np.std(12 * np.log2(f0 / median))) if median else None,
         lufs=_loudness(samples, rate),
-        peak_dbfs=20 * float(np.log10(max(float(np.abs(samples).max(initial=0.0)), 1e-6))),
+        peak_dbfs=20 * math.log10(peak) if peak else None,
         voiced_ratio=min(f0.size * PITCH_STEP * HOP_S / speech_s, 1.0) if speech_s > 0 else 0.0,
         pauses=tuple(gaps),
     )

@@ -13,14 +13,16 @@ import polars as pl
 
 from persona_forge.core.errors import Permanent, Transient
 from persona_forge.core.ids import canonical, digest, unit
-from persona_forge.core.ports import Spoken, Voice
+from persona_forge.core.ports import Samples, Spoken, Voice
 from persona_forge.core.stage import Made, Reject
 from persona_forge.core.tables import CLIPS
-from persona_forge.speech.audio import encode_flac, resample
+from persona_forge.speech.audio import encode
 from persona_forge.speech.cast import wanted_voice
 from persona_forge.speech.direct import SPEED, direct
 
 RATE = 24_000
+SILENT = 1e-3
+"""A clip whose highest sample is under this holds nothing to hear."""
 SHORTEST_GAP_S, LONGEST_GAP_S = 0.15, 0.7
 """Between turns; floor transfers in conversation lie about 0.2 s (Stivers et al. 2009, PNAS 106)."""
 
@@ -67,7 +69,7 @@ def _clip(
         **{k: script[k] for k in ("script_id", "scene_id", "persona_id", "seed_id", "language", "split")},
         **{k: turn[k] for k in ("turn", "role", "text", "text_tagged")},
         "seconds": samples.size / RATE,
-        "audio": {"bytes": encode_flac(samples, RATE), "path": f"{utterance_id}.flac"},
+        "audio": {"bytes": encode(samples, RATE), "path": f"{utterance_id}.flac"},
         "want_gender": gender,
         "want_age_group": age_group,
         "want_timbre": traits.get("voice_timbre"),
@@ -90,13 +92,13 @@ def _clip(
     }
 
 
-def _fit(spoken: Spoken) -> Any:
-    """Mono at 24 kHz, within full scale; raises Permanent for silence and for numbers that are none."""
+def _fit(spoken: Spoken) -> Samples:
+    """Samples within full scale; raises Permanent for silence, for numbers that are none, and for another rate."""
     samples = spoken.samples
+    if spoken.rate != RATE:
+        raise Permanent(f"the voice engine gave {spoken.rate} samples a second", allowed=str(RATE))
     if not samples.size or not np.isfinite(samples).all():
         raise Permanent("the voice engine returned no sound, or numbers that are not finite")
-    peak = float(np.abs(samples).max())
-    if peak < 1e-3:
+    if (peak := float(np.abs(samples).max())) < SILENT:
         raise Permanent(f"the voice engine returned silence (peak {peak:.1e})")
-    samples = samples if spoken.rate == RATE else resample(samples, spoken.rate, RATE)
     return np.clip(samples, -1.0, 1.0)

@@ -9,7 +9,7 @@ import polars as pl
 from persona_forge.core.ports import Ear
 from persona_forge.core.stage import Made
 from persona_forge.core.tables import CHECKS, MEASURES
-from persona_forge.speech.audio import decode_flac
+from persona_forge.speech.audio import decode
 from persona_forge.speech.measure import measure
 from persona_forge.text.words import error_rate
 
@@ -17,7 +17,7 @@ from persona_forge.text.words import error_rate
 def measures(clips: pl.DataFrame) -> Made:
     rows = []
     for clip in clips.iter_rows(named=True):
-        samples, rate = decode_flac(clip["audio"]["bytes"])
+        samples, rate = decode(clip["audio"]["bytes"])
         found = asdict(measure(samples, rate, clip["text"], clip["language"]))
         found["pauses"] = [{"start_s": a, "end_s": b} for a, b in found["pauses"]]
         rows.append({"utterance_id": clip["utterance_id"], "seed_id": clip["seed_id"],
@@ -31,7 +31,7 @@ def checks(clips: pl.DataFrame, *, ear: Ear, max_error_rate: float) -> Made:
     for clip in clips.iter_rows(named=True):
         heard = rate = passed = None
         if ear.honest and clip["want_volume"] != "whisper":
-            samples, hz = decode_flac(clip["audio"]["bytes"])
+            samples, hz = decode(clip["audio"]["bytes"])
             heard = ear.hear(samples, hz, language=clip["language"])
             rate = error_rate(clip["text"], heard, clip["language"])
             passed = rate <= max_error_rate

@@ -79,6 +79,7 @@ class Server:
             return web.json_response(said, status=STATUS[fault], headers=headers)
         if fault == "reset" and request.transport:
             request.transport.abort()
+            return web.Response()
         if fault == "hang":
             await asyncio.sleep(30)
         if fault == "trickle":

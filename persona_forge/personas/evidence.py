@@ -1,0 +1,31 @@
+"""What a seed says of its rows, as evidence for the trait space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from persona_forge.core.stage import Reject
+from persona_forge.space.compile import Dead, Law, Space
+
+
+def given(space: Space, seed: Mapping[str, Any]) -> Law | Reject:
+    """The law of a seed's rows, or the reason why it can have none: pins that contradict each other or the ontology."""
+    seed_id, pins = seed["seed_id"], {}
+    for pin in seed["pins"]:
+        dimension, value = pin["dimension"], pin["value"]
+        if pins.setdefault(dimension, value) != value:
+            detail = f"pinned to both {dimension}={pins[dimension]} and {dimension}={value}"
+            return Reject(seed_id, seed_id, "dead_pins", detail)
+    law = space.given(pins, seed["withheld"], seed["language"])
+    return Reject(seed_id, seed_id, "dead_pins", "; ".join(law.reasons)) if isinstance(law, Dead) else law
+
+
+def contradictions(space: Space, seeds: pl.DataFrame) -> Iterator[Reject]:
+    """The seeds that can have no row."""
+    for seed in seeds.select("seed_id", "language", "pins", "withheld").iter_rows(named=True):
+        law = given(space, seed)
+        if isinstance(law, Reject):
+            yield law

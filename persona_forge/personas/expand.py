@@ -1,0 +1,73 @@
+"""Expands the seeds of a shard into rows: each draws from the law that its pins leave, and every row is valid and new.
+
+The rows numbered [first, stop) of a seed depend on the run's key, the seed and the ontology alone, so any worker may
+draw them, in any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from persona_forge.core.ids import key64
+from persona_forge.core.stage import Made, Reject
+from persona_forge.personas.evidence import given
+from persona_forge.space.compile import Space
+from persona_forge.space.sample import WITHHELD, draw
+
+
+def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, *, space: Space, key: str) -> Made:
+    by_id = {row["seed_id"]: row for row in seeds.iter_rows(named=True)}
+    run_key = key64(key)
+    rejects: list[Reject] = []
+    codes: list[npt.NDArray[np.uint8]] = []
+    ids: list[npt.NDArray[np.uint64]] = []
+    for quota in quotas.iter_rows(named=True):
+        law = given(space, by_id[quota["seed_id"]])
+        if isinstance(law, Reject):
+            rejects.append(law)
+            continue
+        rows, row_ids = draw(law, run_key, quota["seed_id"], quota["first"], quota["stop"])
+        codes.append(rows)
+        ids.append(row_ids)
+    lengths = [i.shape[0] for i in ids]
+    frame = pl.DataFrame({
+        "persona_id": _binary(np.concatenate(ids)),
+        "seed_id": _runs(quotas["seed_id"], lengths),
+        "language": _runs(quotas["language"], lengths),
+        **_traits(np.concatenate(codes, axis=1), space),
+        "origin": pl.repeat("fill", sum(lengths), dtype=pl.Enum(["cover", "fill"]), eager=True),
+        "split": _runs(quotas["split"], lengths),
+    })  # fmt: skip
+    return Made(frame, quotas.height)
+
+
+def _binary(ids: npt.NDArray[np.uint64]) -> pl.Series:
+    """Two little-endian lanes a row as 16 bytes."""
+    buffer = pa.py_buffer(np.ascontiguousarray(ids).view(np.uint8))
+    fixed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), ids.shape[0], [None, buffer])
+    series = pl.from_arrow(fixed.cast(pa.binary()))
+    assert isinstance(series, pl.Series)
+    return series
+
+
+def _runs(values: pl.Series, lengths: list[int]) -> pl.Series:
+    """Each value as often as its seed has rows, coded by a dictionary."""
+    names = values.unique(maintain_order=True).to_list()
+    place = {name: i for i, name in enumerate(names)}
+    coded = np.repeat(np.array([place[v] for v in values], np.uint32), lengths)
+    return pl.Series(coded).cast(pl.Enum(names))
+
+
+def _traits(codes: npt.NDArray[np.uint8], space: Space) -> dict[str, pl.Series]:
+    columns: dict[str, Any] = {}
+    for name, column in zip(space.names, codes, strict=True):
+        series = pl.Series(column)
+        if (column == WITHHELD).any():
+            series = series.set(series == WITHHELD, None)
+        columns[name] = series.cast(pl.Enum(space.values[name]))
+    return columns

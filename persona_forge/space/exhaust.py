@@ -1,0 +1,96 @@
+"""The rows of a seed whose vectors are nearly or wholly used up: all are listed, and the rest put in order.
+
+Drawing without replacement is the order of independent exponential keys, -log(u) / weight (Efraimidis and Spirakis
+2006); and as these have no memory, it may begin after any number of rows drawn by other means. Keys are made from the
+ids of the vectors, so the order is a function of seed and run. The logarithm is our own, of nothing but sums, products
+and quotients: those of the C libraries differ in their last digit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from persona_forge.space.compile import Law
+from persona_forge.space.identity import Ids, constants_of, mix, seed_lanes, sign_rows
+from persona_forge.space.tiles import WITHHELD, Codes
+
+Reals = npt.NDArray[np.float64]
+
+
+def listed(law: Law) -> tuple[Codes, Reals]:
+    """Every visible vector once, in the order of its codes, and its probability."""
+    space = law.space
+    row = {space.number[name]: i for i, name in enumerate(space.names)}
+    codes = np.zeros((len(space.names), 1), np.uint8)
+    for variable, i in row.items():
+        codes[i] = max(law.evidence[variable], 0)
+    chance = np.ones(1)
+    for bucket in law.buckets():  # each partial vector has a possible next value: nothing here runs into a dead end
+        assert bucket.table is not None
+        *parents, own = (row[v] for v in bucket.table.scope)
+        table = _shares(bucket.table.table)
+        lines = table[tuple(codes[p] for p in parents)].reshape(codes.shape[1] if parents else 1, -1)
+        before, code = np.nonzero(np.broadcast_to(lines, (codes.shape[1], lines.shape[1])))
+        codes = codes[:, before]
+        codes[own] = code
+        chance = chance[before] * lines[before if parents else 0, code]
+    for variable in law.withheld:
+        codes[row[variable]] = WITHHELD
+    order = np.lexsort(codes[::-1])
+    codes, chance = codes[:, order], chance[order]
+    fresh = np.ones(len(order), np.bool_)
+    fresh[1:] = (codes[:, 1:] != codes[:, :-1]).any(axis=0)
+    which = np.cumsum(fresh) - 1
+    return codes[:, fresh], np.bincount(which, chance).astype(
+        np.float64
+    )  # the same vector with other hidden values: one after another
+
+
+def _shares(table: npt.NDArray[Any]) -> Reals:
+    """P(own variable | the others), correctly rounded; lines that cannot occur are 0."""
+    total = table.sum(axis=-1, keepdims=True)
+    return (table / np.where(total == 0, 1, total)).astype(np.float64)
+
+
+def extended(law: Law, key: int, seed_id: str, codes: Codes, ids: Ids, stop: int) -> tuple[Codes, Ids]:
+    """The rows so far, and after them those not yet used, by their exponential keys, up to `stop`."""
+    every, chance = listed(law)
+    hidden = np.array([law.space.number[name] in law.withheld for name in law.space.names])
+    names = np.empty((every.shape[1], 2), np.uint64)
+    sign_rows(
+        every,
+        names,
+        0,
+        every.shape[1],
+        hidden,
+        constants_of(law.space)[0],
+        constants_of(law.space)[1],
+        seed_lanes(seed_id),
+    )
+    used = np.isin(_as_text(every), _as_text(codes))
+    every, chance, names = every[:, ~used], chance[~used], names[~used]
+    with np.errstate(over="ignore"):
+        bits = mix(names[:, 0] ^ np.uint64(key)) >> np.uint64(11)
+    keys = -logarithm((bits.astype(np.float64) + 0.5) * 2.0**-53) / chance
+    order = np.argsort(keys, kind="stable")[: stop - codes.shape[1]]
+    return np.concatenate([codes, every[:, order]], axis=1), np.concatenate([ids, names[order]])
+
+
+def _as_text(codes: Codes) -> npt.NDArray[Any]:
+    rows = np.ascontiguousarray(codes.T)
+    return rows.view(np.dtype((np.void, codes.shape[0]))).ravel()
+
+
+def logarithm(x: Reals) -> Reals:
+    """The natural logarithm by the series of the inverse hyperbolic tangent; the same digits on every machine."""
+    mantissa, exponent = np.frexp(x)
+    low = mantissa < 0.70710678
+    mantissa, exponent = np.where(low, 2 * mantissa, mantissa), np.where(low, exponent - 1, exponent)
+    s = (mantissa - 1) / (mantissa + 1)
+    square, series = s * s, np.zeros_like(s)
+    for n in range(25, 0, -2):  # |s| < 0.172: the first term left out is below 1e-21
+        series = series * square + 1 / n
+    return np.asarray(exponent * 0.6931471805599453 + 2 * s * series)

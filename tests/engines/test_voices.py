@@ -1,0 +1,211 @@
+"""Every voice engine runs through the contract; then what is an engine's own."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from persona_forge.core.errors import Permanent
+from persona_forge.core.ports import Delivery, Pause, Voice
+from persona_forge.engines import contract_voice
+from persona_forge.engines.espeak import Espeak
+from persona_forge.engines.kokoro import CARDS, LIMIT, Kokoro
+from persona_forge.engines.spoken_text import readable, runs, split
+from persona_forge.engines.tone import SECONDS, Tone
+from persona_forge.engines.waveform import amplified, checked, cut, resampled, trimmed
+
+KOKORO = Kokoro()
+ENGINES = [Tone(), Espeak(), pytest.param(KOKORO, marks=pytest.mark.real)]
+
+
+@pytest.mark.parametrize("voice", ENGINES, ids=lambda voice: voice.engine)
+@pytest.mark.parametrize("rule", contract_voice.RULES, ids=lambda rule: rule.__name__)
+def test_the_contract_holds(voice: Voice, rule: Callable[[Voice], None]) -> None:
+    rule(voice)
+
+
+FRESH = """
+import hashlib
+from persona_forge.core.ports import Delivery
+from persona_forge.engines.{module} import {name}
+delivery = Delivery(f0_range=1.5)
+for language, voice, text in (("zh", "{zh}", "早上好。"), ("en", "{en}", "Good morning.")):
+    spoken = {name}().speak(text, voice=voice, language=language, delivery=delivery)
+    print(hashlib.sha256(spoken.samples.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize(
+    ("voice", "en", "zh"),
+    [
+        (Espeak(), "en-us+f3", "cmn+m1"),
+        pytest.param(KOKORO, "af_heart", "zf_xiaoxiao", marks=pytest.mark.real),
+    ],
+    ids=["espeak", "kokoro"],
+)
+def test_a_fresh_process_gives_the_same_samples(voice: Voice, en: str, zh: str) -> None:
+    code = FRESH.format(module=voice.engine, name=type(voice).__name__, en=en, zh=zh)
+    lines = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    here = []
+    for language, name, text in (("en", en, "Good morning."), ("zh", zh, "早上好。")):
+        spoken = voice.speak(text, voice=name, language=language, delivery=Delivery(f0_range=1.5))
+        here.append(hashlib.sha256(spoken.samples.tobytes()).hexdigest())
+    assert lines == here[::-1]
+
+
+# ---- tone
+
+
+def test_the_tone_is_as_long_as_its_letters() -> None:
+    spoken = Tone().speak("ab cd!", voice="male0", language="en", delivery=Delivery(rate=2.0))
+    assert spoken.samples.size / spoken.rate == pytest.approx(4 * SECONDS["en"] / 2)
+
+
+# ---- espeak
+
+
+def test_espeak_whispers_by_a_variant_and_names_a_breath_it_cannot_give() -> None:
+    espeak = Espeak()
+    whisper = espeak.speak("Good morning.", voice="en-us+f2", language="en", delivery=Delivery(breathiness=0.9))
+    assert whisper.not_obeyed == frozenset()
+    assert whisper.parameters["voice"] == "en-us+whisperf"
+    breathy = espeak.speak("Good morning.", voice="en-us+f2", language="en", delivery=Delivery(breathiness=0.4))
+    assert breathy.not_obeyed == {"breathiness"}
+
+
+def test_espeak_names_a_control_past_its_end() -> None:
+    spoken = Espeak().speak("Good morning.", voice="en-us+m2", language="en", delivery=Delivery(rate=4.0, f0_range=2.5))
+    assert spoken.not_obeyed == {"rate", "f0_range"}
+
+
+# ---- kokoro
+
+
+def test_kokoro_offers_28_english_and_8_mandarin_voices() -> None:
+    assert len(CARDS["en"]) == 28
+    assert [c.name for c in CARDS["zh"]] == [
+        *("zf_xiaobei", "zf_xiaoni", "zf_xiaoxiao", "zf_xiaoyi"),
+        *("zm_yunjian", "zm_yunxi", "zm_yunxia", "zm_yunyang"),
+    ]
+    assert {c.gender for c in CARDS["en"] if c.name[1] == "m"} == {"male"}
+
+
+@pytest.mark.real
+def test_every_offered_voice_is_among_the_weights() -> None:
+    KOKORO.speak("Hi.", voice="af_sky", language="en", delivery=Delivery())
+    for card in (*CARDS["en"], *CARDS["zh"]):
+        assert (KOKORO._loaded().voices / f"{card.name}.bin").stat().st_size == 510 * 256 * 4
+
+
+@pytest.mark.real
+def test_at_a_range_of_one_the_centre_changes_nothing() -> None:
+    model = KOKORO._loaded()
+    phonemes, _ = model.phonemes("Good morning.", "en", british=False)
+    controls = KOKORO._controls(model, "af_heart", "en", Delivery())[0]
+    plain, f0 = model.run(phonemes, "af_heart", controls)
+    from dataclasses import replace
+
+    moved, same = model.run(phonemes, "af_heart", replace(controls, f0_center=200.0))
+    assert np.allclose(plain, moved, atol=1e-3)
+    assert np.array_equal(f0, same)
+
+
+@pytest.mark.real
+def test_latin_words_in_mandarin_are_read_as_english_and_the_other_way_round() -> None:
+    model = KOKORO._loaded()
+    english, _ = model.phonemes("OK", "en", british=False)
+    mandarin, _ = model.phonemes("你好", "zh", british=False)
+    assert model.phonemes("他说OK。", "zh", british=False)[0].endswith(f"{english}.")
+    assert mandarin in model.phonemes("Say 你好 to him.", "en", british=False)[0]
+
+
+@pytest.mark.real
+def test_no_character_is_dropped_in_silence() -> None:
+    spoken = KOKORO.speak("你𠮷好カ", voice="zf_xiaoni", language="zh", delivery=Delivery())
+    assert spoken.parameters["unspoken"] == "カ𠮷"
+    model = KOKORO._loaded()
+    assert model.phonemes("2024年5月6日，3.5元，〇", "zh", british=False)[1] == set()
+
+
+@pytest.mark.real
+def test_a_text_of_5000_characters_is_spoken_in_parts() -> None:
+    model = KOKORO._loaded()
+    for language, text in (("en", "The best of times, they say. " * 172), ("zh", "今天天气很好，我们走吧。" * 416)):
+        parts = split(model.phonemes(text, language, british=False)[0], LIMIT)
+        assert max(map(len, parts)) <= LIMIT
+        assert all(part.endswith(".") for part in parts)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text(alphabet="0123456789.,:/-%~+ 年月日个亿万我你好，。！？…“”—ABab'’é〇儿々½²①Ⅳ℃カ\n", min_size=1, max_size=30))
+@pytest.mark.real
+def test_no_text_crashes_the_phonemes(text: str) -> None:
+    model = KOKORO._loaded()
+    for language in ("en", "zh"):
+        phonemes, _ = model.phonemes(text, language, british=False)
+        assert set(phonemes) <= set(model.tokenizer.vocab)
+
+
+# ---- text
+
+
+def test_emoji_and_controls_are_not_read_and_other_scripts_are_named() -> None:
+    assert readable("Hi \N{GRINNING FACE}\u200d\ufe0f ＯＫ９ カ!") == ("Hi OK9 !", {"カ"})
+
+
+def test_runs_change_sides_with_the_script() -> None:
+    assert runs("我用iPhone 15给Tom Smith打电话。", "zh") == [
+        *(("zh", "我用"), ("en", "iPhone"), ("zh", "15给"), ("en", "Tom Smith"), ("zh", "打电话。")),
+    ]
+    assert runs("Say 你好，朋友 now.", "en") == [("en", "Say"), ("zh", "你好，朋友"), ("en", "now.")]
+
+
+@given(st.text(alphabet="ab .,!", max_size=80), st.integers(3, 20))
+def test_splitting_loses_no_letter_and_keeps_the_limit(phonemes: str, limit: int) -> None:
+    parts = split(phonemes, limit)
+    assert all(len(part) <= limit for part in parts)
+    assert [c for part in parts for c in part if c.isalpha()] == [c for c in phonemes if c.isalpha()]
+
+
+# ---- samples
+
+
+def test_a_text_is_cut_where_its_pauses_stand() -> None:
+    pauses = (Pause(3, 0.5), Pause(0, 0.1), Pause(99, 0.2), Pause(3, 0.25))
+    assert cut("abcdef", pauses) == (["abc", "def"], [0.1, 0.75, 0.2])
+
+
+def test_loud_samples_stay_under_full_scale_and_a_gain_that_was_eaten_is_named() -> None:
+    wave = np.sin(np.arange(2400) / 10).astype(np.float32) * np.float32(0.5)
+    louder, obeyed = amplified(wave, 3.0)
+    assert obeyed
+    assert np.abs(louder).max() == pytest.approx(0.5 * 10 ** (3 / 20), rel=1e-3)
+    loudest, obeyed = amplified(wave, 20.0)
+    assert not obeyed
+    assert np.abs(loudest).max() <= 0.99
+
+
+@pytest.mark.parametrize("samples", [np.zeros(10), np.zeros(0), np.array([0.1, np.nan]), np.array([np.inf])])
+def test_silence_and_numbers_that_are_none_do_not_leave_an_engine(samples: np.ndarray) -> None:
+    with pytest.raises(Permanent):
+        checked(samples.astype(np.float32), "test")
+
+
+def test_trimming_leaves_ten_milliseconds() -> None:
+    samples = np.concatenate([np.zeros(5000), np.ones(100), np.zeros(7000)]).astype(np.float32)
+    assert trimmed(samples, 24_000).size == pytest.approx(100 + 2 * 240, abs=2)
+    assert trimmed(samples, 24_000, end=False).size == 100 + 240 + 7000
+
+
+def test_another_rate_keeps_length_and_pitch() -> None:
+    wave = np.sin(2 * np.pi * 440 * np.arange(22_050) / 22_050).astype(np.float32)
+    out = resampled(wave, 22_050, 24_000)
+    assert out.size == 24_000
+    assert np.argmax(np.abs(np.fft.rfft(out))) == 440
