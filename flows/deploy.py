@@ -13,7 +13,9 @@ from flows.forge import forge
 
 def main() -> None:
     serve(
-        forge.to_deployment(name="forge", description="go on with a run: parameter root is its folder", concurrency_limit=1),
+        forge.to_deployment(
+            name="forge", description="go on with a run: parameter root is its folder", concurrency_limit=1
+        ),
         backfill.to_deployment(name="backfill", description="make named shards of a stage anew", concurrency_limit=1),
     )
 

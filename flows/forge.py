@@ -11,15 +11,18 @@ from collections.abc import Iterator, Sequence
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.futures import wait
+from prefect.logging.configuration import setup_logging
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from persona_forge.core.errors import Transient
-from persona_forge.core.stage import Stage
+from persona_forge.core.stage import PORTS, Stage
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
 from persona_forge.dataset.sample import sample
 from persona_forge.pipeline import PIPELINE, stage
 from persona_forge.run import load
+
+__all__ = ["forge", "prepare", "setup_logging", "work"]
 
 MOST_TASKS = 200
 """A stage with more shards than this has them in batches: a task costs milliseconds and a row in Prefect's database."""
@@ -52,7 +55,9 @@ def work(root: str, stage_name: str, shards: Sequence[str]) -> list[str]:
     return [run.work(stage(stage_name), shard).shard for shard in shards]
 
 
-@flow(name="persona-forge", flow_run_name="{root}", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False)  # type: ignore[arg-type]
+@flow(
+    name="persona-forge", flow_run_name="{root}", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False
+)  # type: ignore[arg-type]
 def forge(root: str, stages: list[str] | None = None, shards: list[str] | None = None) -> dict[str, int]:
     """Runs stages (all, if none are named) of the run in `root`; only these shards of them, if some are named.
 
@@ -70,7 +75,7 @@ def _work(root: str, each: Stage, names: list[str]) -> Iterator[list[str]]:
     """Shards that compute go side by side; those that share an engine go one after the other, which uses it whole."""
     size = -(-len(names) // MOST_TASKS) or 1
     batches = [names[i : i + size] for i in range(0, len(names), size)]
-    if {"chat", "voice", "ear"} & set(each.hands):
+    if set(PORTS) & set(each.hands):
         try:
             for batch in batches:
                 yield work(root, each.name, batch)

@@ -6,6 +6,7 @@ Exit codes: 0 fine; 1 a check failed or the run could not end; 2 misuse: what wa
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -28,10 +29,17 @@ app.add_typer(seeds_app, name="seeds")
 app.add_typer(weights_app, name="weights")
 
 Dir = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="DIR", show_default=False)]
-Out = Annotated[Path, typer.Option("--out", help="The folder of the run: a new one, or one to go on with.", metavar="DIR")]
+Out = Annotated[
+    Path, typer.Option("--out", help="The folder of the run: a new one, or one to go on with.", metavar="DIR")
+]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output, and no progress.")]
-ConfigFile = Annotated[Path | None, typer.Argument(help="A TOML file; without one, the defaults.", metavar="[CONFIG]", show_default=False)]
-Seeds = Annotated[list[Path] | None, typer.Option("--seeds", help="A file or folder of seeds, instead of the configured ones.", metavar="PATH")]
+ConfigFile = Annotated[
+    Path | None, typer.Argument(help="A TOML file; without one, the defaults.", metavar="[CONFIG]", show_default=False)
+]
+Seeds = Annotated[
+    list[Path] | None,
+    typer.Option("--seeds", help="A file or folder of seeds, instead of the configured ones.", metavar="PATH"),
+]
 Rows = Annotated[int | None, typer.Option("--rows", help="Persona rows in all.", min=1)]
 Dialogues = Annotated[int | None, typer.Option("--dialogues", help="Dialogues in all.", min=0)]
 Redo = Annotated[str | None, typer.Option("--redo", help="Make this stage and all that follows anew.", metavar="STAGE")]
@@ -62,9 +70,13 @@ def run(
     seeds: Seeds = None,
     rows: Rows = None,
     dialogues: Dialogues = None,
-    only: Annotated[list[str] | None, typer.Option("--only", help="Run this stage alone; may be repeated.", metavar="STAGE")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Run this stage alone; may be repeated.", metavar="STAGE")
+    ] = None,
     redo: Redo = None,
-    shards: Annotated[list[str] | None, typer.Option("--shards", help="Make only this shard; may be repeated.", metavar="NAME")] = None,
+    shards: Annotated[
+        list[str] | None, typer.Option("--shards", help="Make only this shard; may be repeated.", metavar="NAME")
+    ] = None,
     json: Json = False,
 ) -> None:
     """The whole pipeline through Prefect, going on where it was; with no CONFIG, the bundled seeds and embedded engines."""
@@ -76,13 +88,26 @@ def run(
 
 
 @app.command()
-def expand(config: ConfigFile = None, out: Out = Path("my-dataset"), seeds: Seeds = None, rows: Rows = None, redo: Redo = None, json: Json = False) -> None:
+def expand(
+    config: ConfigFile = None,
+    out: Out = Path("my-dataset"),
+    seeds: Seeds = None,
+    rows: Rows = None,
+    redo: Redo = None,
+    json: Json = False,
+) -> None:
     """Act 1 alone, without Prefect: seeds into personas."""
     _act("expand", _settings(config, out, seeds, rows, None), out, redo, json)
 
 
 @app.command()
-def script(config: ConfigFile = None, out: Out = Path("my-dataset"), dialogues: Dialogues = None, redo: Redo = None, json: Json = False) -> None:
+def script(
+    config: ConfigFile = None,
+    out: Out = Path("my-dataset"),
+    dialogues: Dialogues = None,
+    redo: Redo = None,
+    json: Json = False,
+) -> None:
     """Act 2 alone, without Prefect: scenes and dialogues of the personas that are there."""
     _act("script", _settings(config, out, None, None, dialogues), out, redo, json)
 
@@ -99,7 +124,9 @@ def _act(name: str, config: Config, out: Path, redo: str | None, json: bool) -> 
     _run(config, out, tuple(s for s in PIPELINE if s.name in ACTS[name]), redo, json, prefect=False)
 
 
-def _settings(config: Path | None, out: Path, seeds: list[Path] | None, rows: int | None, dialogues: int | None) -> Config:
+def _settings(
+    config: Path | None, out: Path, seeds: list[Path] | None, rows: int | None, dialogues: int | None
+) -> Config:
     """The config file's settings, or those that a run in `out` has already, with what was typed laid over them."""
     from persona_forge.config import make_config, read_config
     from persona_forge.dataset.folder import Folder
@@ -129,7 +156,14 @@ def _stage_names(only: list[str] | None) -> list[str]:
 
 
 def _run(
-    config: Config, out: Path, stages: tuple[Stage, ...], redo: str | None, json: bool, *, prefect: bool, shards: list[str] | None = None
+    config: Config,
+    out: Path,
+    stages: tuple[Stage, ...],
+    redo: str | None,
+    json: bool,
+    *,
+    prefect: bool,
+    shards: list[str] | None = None,
 ) -> None:
     from persona_forge import show
     from persona_forge.dataset.folder import Folder
@@ -137,16 +171,15 @@ def _run(
 
     _stage_names([redo] if redo else None)
     folder = Folder(out)
-    with folder.locked():
-        flow = _prefect_flow() if prefect else None
-        with show.progress(out, quiet=json):
-            opened = start(out, config, stages, redo=redo)
+    flow = _prefect_flow() if prefect else None
+    with folder.locked(), show.heard_by(logging.NullHandler() if json else show.Lines()):
+        opened = start(out, config, stages, redo=redo)
+        with show.heard_by(show.JsonLines(out / "log.jsonl")):
             try:
                 if flow:
                     flow(str(out.resolve()), [s.name for s in stages], shards)
                 else:
-                    for _ in go(opened, stages):
-                        pass
+                    go(opened, stages)
             except KeyboardInterrupt as error:
                 raise Stopped("stopped; what is sealed stays", todo="the same command goes on where it was") from error
     _report(folder, json)
@@ -159,14 +192,16 @@ def _prefect_flow() -> Any:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "persona_forge",
-        "PREFECT_LOGGING_LEVEL": "ERROR",
-        "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
     }
     for name, value in quiet.items():
         os.environ.setdefault(name, value)
     from persona_forge.beside import flow
 
-    return flow("forge").forge
+    forge = flow("forge")
+    forge.setup_logging()  # now, since it closes the handlers that are there
+    return forge.forge
 
 
 def _report(folder: Any, json: bool) -> None:
@@ -215,7 +250,9 @@ def status(folder: Dir, json: Json = False) -> None:
 def sql(
     folder: Dir,
     query: Annotated[str, typer.Argument(help="One SELECT statement.", metavar="QUERY", show_default=False)],
-    format: Annotated[str, typer.Option("--format", help="table, csv, json or parquet (to standard output).")] = "table",
+    format: Annotated[
+        str, typer.Option("--format", help="table, csv, json or parquet (to standard output).")
+    ] = "table",
     json: Json = False,
 ) -> None:
     """Read-only SQL over every table of a run: seeds, personas, scenes, scripts, utterances, rejects …"""
@@ -252,8 +289,21 @@ def engines(json: Json = False) -> None:
     for e in ENGINES:
         why = missing(e)
         lacking = lacking_weights(e) if not why else ()
-        state = why or (f"ready once its weights are fetched: persona-forge weights pull {' '.join(lacking)}" if lacking else "ready")
-        rows.append({"port": e.port, "engine": e.name, "is": e.says, "licence": e.licence, "lacks": e.lacks or "–", "here": state})
+        state = why or (
+            f"ready once its weights are fetched: persona-forge weights pull {' '.join(lacking)}"
+            if lacking
+            else "ready"
+        )
+        rows.append(
+            {
+                "port": e.port,
+                "engine": e.name,
+                "is": e.says,
+                "licence": e.licence,
+                "lacks": e.lacks or "–",
+                "here": state,
+            }
+        )
     if json:
         show.as_json(rows)
         return
@@ -262,7 +312,12 @@ def engines(json: Json = False) -> None:
 
 @weights_app.command("pull")
 def weights_pull(
-    names: Annotated[list[str] | None, typer.Argument(help="Which; all that the default run needs, if none are named.", metavar="[NAME…]", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Which; all that the default run needs, if none are named.", metavar="[NAME…]", show_default=False
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Fetch weights into the cache, each checked by its sha256."""
@@ -282,7 +337,9 @@ def weights_pull(
 
 @seeds_app.command("check")
 def seeds_check(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders of seeds.", metavar="PATH…", show_default=False)],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files or folders of seeds.", metavar="PATH…", show_default=False)
+    ],
     json: Json = False,
 ) -> None:
     """Read seeds as a run would; exit code 1 if a record cannot be used, each named with its line."""

@@ -50,7 +50,9 @@ def read_config(path: Path | None) -> Config:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ConfigError(f"there is no config file {path}", todo="check the path; with no CONFIG the defaults run") from error
+        raise ConfigError(
+            f"there is no config file {path}", todo="check the path; with no CONFIG the defaults run"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the config file {path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:

@@ -28,8 +28,8 @@ PIPELINE = (
     Stage("scenes",      "plan",   ("personas", "seeds"),         "scenes",   1, scenes,   "dialogues", quantities=("count", "per_shard")),
     Stage("scripts",     "map",    ("scenes", "seeds"),           "scripts",  1, scripts,  "dialogues", files=PROMPTS),
 
-    Stage("cast",        "plan",   ("scripts", "scenes"),         "cast",     1, cast,     "speech", quantities=("count", "per_shard")),
-    Stage("speak",       "map",    ("cast", "scripts", "scenes"), "clips",    1, speak,    "speech"),
+    Stage("cast",        "plan",   ("scripts", "scenes"),         "casting",  1, cast,     "speech", quantities=("count", "per_shard")),
+    Stage("speak",       "map",    ("casting", "scripts", "scenes"), "clips", 1, speak,    "speech"),
     Stage("measure",     "map",    ("clips",),                    "measures", 1, measures, "speech"),
     Stage("check_words", "map",    ("clips",),                    "checks",   1, checks,   "speech"),
 )

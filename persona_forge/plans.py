@@ -69,7 +69,9 @@ def _update_plan(run: Run, stage: Stage) -> None:
         write_seal(run.folder.seal(stage.writes, seals[-1].shard), replace(seals[-1], asked=asked))
 
 
-def _make_part(run: Run, stage: Stage, number: int, parents: list[str], step: dict[str, Any], asked: dict[str, Any]) -> Seal:
+def _make_part(
+    run: Run, stage: Stage, number: int, parents: list[str], step: dict[str, Any], asked: dict[str, Any]
+) -> Seal:
     parents = [p for p in parents if run.folder.sha256_of(p)]
     return _seal_part(run, stage, number, _call(run, stage, number, parents, step), parents, step, asked)
 
@@ -116,7 +118,9 @@ def _update_source(run: Run, stage: Stage) -> None:
         return
     now = run.call(stage, {"records": read(files)}, "all")
     if not now.taken:
-        raise SeedsError(f"no seeds in {', '.join(str(p) for p in paths)}", todo="write some, or name another file with --seeds")
+        raise SeedsError(
+            f"no seeds in {', '.join(str(p) for p in paths)}", todo="write some, or name another file with --seeds"
+        )
     if not now.rows.height:
         first = now.rejects[0]
         raise SeedsError(f"none of the {now.taken} records can be used; the first: {first.detail}",
@@ -125,8 +129,14 @@ def _update_source(run: Run, stage: Stage) -> None:
     for number, seal in enumerate(seals):
         ids = set(run.folder.scan(stage.writes, [seal.shard]).select("seed_id").collect()["seed_id"])
         part, left = _claim(left, ids, _rejected(run, stage, [seal.shard]))
-        kept = run.folder.scan(stage.writes, [seal.shard]).filter(~pl.col("seed_id").is_in(part.rows["seed_id"].implode())).collect()
-        part = Made(pl.concat([part.rows, kept]), part.taken + kept.height, part.rejects)  # a seed gone from its file stays
+        kept = (
+            run.folder.scan(stage.writes, [seal.shard])
+            .filter(~pl.col("seed_id").is_in(part.rows["seed_id"].implode()))
+            .collect()
+        )
+        part = Made(
+            pl.concat([part.rows, kept]), part.taken + kept.height, part.rejects
+        )  # a seed gone from its file stays
         _seal_records(run, stage, number, part, asked)
     if left.taken:
         _seal_records(run, stage, len(seals), left, asked)

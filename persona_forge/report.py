@@ -39,7 +39,9 @@ class Status:
     def lines(self) -> list[str]:
         engines = ", ".join(f"{port}: {c['engine']} ({c['model']})" for port, c in self.engines.items()) or "none yet"
         rate = ", ".join(f"{stage} {s:.1f} s" for stage, s in self.seconds.items() if s >= 0.05) or "no shard done yet"
-        left = "nothing is left to do" if self.done else f"about {self.seconds_left:,.0f} s left of what is planned so far"
+        left = (
+            "nothing is left to do" if self.done else f"about {self.seconds_left:,.0f} s left of what is planned so far"
+        )
         return [
             f"engines       {engines}",
             f"tokens, cost  {self.prompt_tokens:,} in, {self.completion_tokens:,} out, {self.cost:g}",

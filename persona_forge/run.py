@@ -12,7 +12,7 @@ if those that this shard uses are the same, it is sealed anew, else it is made a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from persona_forge.beside import beside
 from persona_forge.config import SECTIONS, Config, make_config
 from persona_forge.core.errors import ForgeError, RunMismatch
 from persona_forge.core.ids import canonical, digest
-from persona_forge.core.stage import Made, Stage, check, rejects_frame
+from persona_forge.core.stage import PORTS, Made, Stage, check, rejects_frame
 from persona_forge.core.tables import REJECTS, TABLES, Table, personas
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.seals import Seal, read_seal, write_seal
@@ -40,6 +40,7 @@ class Run:
     def __init__(self, root: Path, config: Config, ontology: str, where: str, choices: dict[str, Choice]) -> None:
         self.folder, self.config = Folder(root), config
         self.hands = Hands(config, ontology, where, choices)
+        self._fingerprints: dict[str, str] = {}
 
     # What a stage is made of ------------------------------------------------------------------------------------------
 
@@ -50,7 +51,7 @@ class Run:
     def ingredients(self, stage: Stage) -> dict[str, Any]:
         """What a stage's output depends on beside its input rows; flat, so that two can be compared key by key."""
         settings = {f"{stage.section}.{k}": v for k, v in self.settings(stage).items() if k not in stage.quantities}
-        ports = {p: self.hands.choices[p].identity for p in ("chat", "voice", "ear") if p in stage.hands}
+        ports = {p: self.hands.choices[p].identity for p in PORTS if p in stage.hands}
         space = {"ontology": self.hands.space.ontology.digest} if {"space", "key"} & set(stage.hands) else {}
         key = {"run.key": self.config.run.key} if "key" in stage.hands else {}
         package = Path(__file__).parent
@@ -58,8 +59,10 @@ class Run:
         return {"version": stage.version, **settings, **ports, **space, **key, **files}
 
     def fingerprint(self, stage: Stage) -> str:
-        parents = [self.fingerprint(s) for s in PIPELINE if s.writes in stage.reads]
-        return digest(stage.name, canonical(self.ingredients(stage)), *parents)
+        if stage.name not in self._fingerprints:
+            parents = [self.fingerprint(s) for s in PIPELINE if s.writes in stage.reads]
+            self._fingerprints[stage.name] = digest(stage.name, canonical(self.ingredients(stage)), *parents)
+        return self._fingerprints[stage.name]
 
     def table(self, name: str) -> Table:
         if name != "personas":
@@ -144,7 +147,9 @@ class Run:
             names = sorted(set(frames[walked][named])) if named in frames[walked].columns else self.folder.names(table)
             key = TABLES[table].key
             wanted = frames[walked][key].unique()
-            parts = {n: self.folder.scan(table, [n]).filter(pl.col(key).is_in(wanted.implode())).collect() for n in names}
+            parts = {
+                n: self.folder.scan(table, [n]).filter(pl.col(key).is_in(wanted.implode())).collect() for n in names
+            }
             parts = {n: part for n, part in parts.items() if part.height}
             sources += [f"{table}/{n}" for n in parts]
             frames[table] = pl.concat(parts.values()) if parts else TABLES[table].empty()
@@ -165,9 +170,13 @@ class Run:
         tick = self._ticker(stage, shard)
         for hand in stage.hands:
             if hand == "chat":
-                given["chat"], store = self.hands.chat(self.folder.root / "replies", self.folder.replies(stage.name, shard), tick)
+                given["chat"], store = self.hands.chat(
+                    self.folder.root / "replies", self.folder.replies(stage.name, shard), tick
+                )
                 if store.lost_in_flight:
-                    log.warning("%s %s: %d requests were in flight when it was killed", stage.name, shard, store.lost_in_flight)
+                    log.warning(
+                        "%s %s: %d requests were in flight when it was killed", stage.name, shard, store.lost_in_flight
+                    )
             elif hand == "voice" and stage.shape == "map":
                 given["voice"] = TickingVoice(self.hands.voice, tick)
             elif hand != "records":
@@ -187,12 +196,16 @@ class Run:
         """Writes rows and rejects, then the seal; refuses rows that do not add up."""
         rejected = len(made.rejects)
         if stage.shape == "map" and stage.yields == "one" and made.used != made.rows.height:
-            raise ForgeError(f"{stage.name} {shard}: {made.taken} in, but {made.rows.height} out and {rejected} rejected")
+            raise ForgeError(
+                f"{stage.name} {shard}: {made.taken} in, but {made.rows.height} out and {rejected} rejected"
+            )
         table = self.table(stage.writes)
         size, sha = write_table(self.folder.rows(stage.writes, shard), table, made.rows)
         rejects_sha = None
         if rejected:
-            _, rejects_sha = write_table(self.folder.rejects(stage.name, shard), REJECTS, rejects_frame(stage.name, made.rejects))
+            _, rejects_sha = write_table(
+                self.folder.rejects(stage.name, shard), REJECTS, rejects_frame(stage.name, made.rejects)
+            )
         seal = Seal(stage.writes, shard, stage.name, f"{table.name}.v{table.version}", made.rows.height, size, sha, made.taken,
                     rejected, rejects_sha, self.fingerprint(stage), used, parents, **plan)  # fmt: skip
         write_seal(self.folder.seal(stage.writes, shard), seal)
@@ -237,18 +250,18 @@ def start(out: Path, config: Config, stages: tuple[Stage, ...], *, redo: str | N
     """
     check(PIPELINE, dict(SECTIONS))
     folder = Folder(out)
-    card = _card(folder)
+    card = folder.read_card() if folder.card.is_file() else {}
     ontology_path = Path(config.seeds.ontology) if config.seeds.ontology else beside("seeds", "traits.toml")
     ontology = plans.read_text(ontology_path)
     choices = {k: Choice(**v) for k, v in card.get("engines", {}).items()}
-    for port in ("chat", "voice", "ear"):
+    for port in PORTS:
         if any(port in s.hands for s in stages):
             choices[port] = choose(port, _as_sealed(config, choices), say)  # type: ignore[arg-type]
     run = Run(out, config, ontology, str(ontology_path), choices)
     run.hands.space  # noqa: B018 — an ontology that cannot work is refused now
     if redo:
         run.redo(stage_named(redo))
-    able = tuple(s for s in PIPELINE if all(p in choices for p in ("chat", "voice", "ear") if p in s.hands))
+    able = _able(choices)
     run.refuse_mismatch(able)
     plans.write_text(folder.ontology, ontology)
     folder.write_card({
@@ -261,14 +274,14 @@ def start(out: Path, config: Config, stages: tuple[Stage, ...], *, redo: str | N
     return run
 
 
-def _card(folder: Folder) -> dict[str, Any]:
-    if folder.card.is_file():
-        return folder.read_card()
-    strangers = [p.name for p in folder.root.iterdir() if p.name != ".lock"] if folder.root.is_dir() else []
-    if strangers:
-        raise RunMismatch(f"{folder.root} is not empty and not a run: it holds {', '.join(sorted(strangers)[:5])}",
-                          todo="choose a new or empty folder with --out")  # fmt: skip
-    return {}
+def _able(choices: dict[str, Choice]) -> tuple[Stage, ...]:
+    """The stages whose engines are chosen, and so those of all that they read."""
+    able: list[Stage] = []
+    for stage in PIPELINE:
+        written = {s.writes for s in able}
+        if all(p in choices for p in PORTS if p in stage.hands) and written.issuperset(stage.reads):
+            able.append(stage)
+    return tuple(able)
 
 
 def _as_sealed(config: Config, sealed: dict[str, Choice]) -> Config:
@@ -294,12 +307,15 @@ def load(root: str) -> Run:
     return Run(folder.root, config, plans.read_text(folder.ontology), str(folder.ontology), choices)
 
 
-def go(run: Run, stages: tuple[Stage, ...]) -> Iterator[tuple[Stage, list[str]]]:
-    """Runs stages in this process, in order; yields each with the shards it did."""
+def go(run: Run, stages: tuple[Stage, ...]) -> None:
+    """Runs stages in this process, in order: shards that compute side by side, those that share an engine in turn."""
     for stage in stages:
         names = run.prepare(stage)
-        for name in names:
-            run.work(stage, name)
-        if {"chat", "voice", "ear"} & set(stage.hands):
-            run.hands.release()
-        yield stage, names
+        shared = set(PORTS) & set(stage.hands)
+        try:
+            with ThreadPoolExecutor(1 if shared else run.config.run.workers) as pool:
+                for future in [pool.submit(run.work, stage, name) for name in names]:
+                    future.result()
+        finally:
+            if shared:
+                run.hands.release()

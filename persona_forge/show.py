@@ -23,7 +23,7 @@ EVERY_S = 10.0
 """Without a terminal, a line of progress comes no more often than this."""
 
 log = logging.getLogger("persona_forge")
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 132)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -85,23 +85,17 @@ class JsonLines(logging.Handler):
 
 
 @contextmanager
-def progress(folder: Path | None, *, quiet: bool = False) -> Iterator[None]:
-    """Shows what happens, and writes it into the folder's log."""
-    handlers: list[logging.Handler] = [] if quiet else [Lines()]
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        handlers.append(JsonLines(folder / "log.jsonl"))
+def heard_by(handler: logging.Handler) -> Iterator[None]:
+    """While it lasts, the handler hears what happens."""
     level = log.level
     log.setLevel(logging.DEBUG)
-    for handler in handlers:
-        log.addHandler(handler)
+    log.addHandler(handler)
     try:
         yield
     finally:
         log.setLevel(level)
-        for handler in handlers:
-            log.removeHandler(handler)
-            handler.close()
+        log.removeHandler(handler)
+        handler.close()
 
 
 def funnel_table(steps: Sequence[Step]) -> None:

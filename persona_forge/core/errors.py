@@ -1,21 +1,21 @@
 """Every error this project raises on purpose.
 
-    ForgeError                  says what was given, what is allowed and what to do next
-    ├── Misuse                  what was typed or configured is wrong: exit code 2
-    │   ├── ConfigError         a config file or key
-    │   ├── OntologyError       a trait file: contradiction, typo, unsatisfiable whole
-    │   ├── SeedsError          a seed source as a whole (a single bad row is a reject instead)
-    │   ├── EngineError         an engine that was named and cannot be had: no key, not installed, unknown
-    │   └── RunMismatch         the folder holds another run, or a run made with other settings
-    ├── Transient               may pass when tried again: 429, 5xx, time-outs, resets
-    │   └── Busy                the endpoint asked for patience; carries its Retry-After, if any
-    └── Permanent               will fail again until somebody mends something: exit code 1
-        ├── WeightsError        weights that cannot be fetched, or whose sha256 differs
-        ├── StorageError        no space, no permission, a file that cannot be read
-        ├── Corrupt             a sealed file whose bytes are not what its seal says
-        ├── Refused             an endpoint's final no: bad key, bad request, content policy
-        └── BadReply            a reply that breaks its schema even after repair; carries the raw text
-    Stopped                     not an error: Ctrl-C was heard, what is sealed stays: exit code 3
+ForgeError                  says what was given, what is allowed and what to do next
+├── Misuse                  what was typed or configured is wrong: exit code 2
+│   ├── ConfigError         a config file or key
+│   ├── OntologyError       a trait file: contradiction, typo, unsatisfiable whole
+│   ├── SeedsError          a seed source as a whole (a single bad row is a reject instead)
+│   ├── EngineError         an engine that was named and cannot be had: no key, not installed, unknown
+│   └── RunMismatch         the folder holds another run, or a run made with other settings
+├── Transient               may pass when tried again: 429, 5xx, time-outs, resets
+│   └── Busy                the endpoint asked for patience; carries its Retry-After, if any
+└── Permanent               will fail again until somebody mends something: exit code 1
+    ├── WeightsError        weights that cannot be fetched, or whose sha256 differs
+    ├── StorageError        no space, no permission, a file that cannot be read
+    ├── Corrupt             a sealed file whose bytes are not what its seal says
+    ├── Refused             an endpoint's final no: bad key, bad request, content policy
+    └── BadReply            a reply that breaks its schema even after repair; carries the raw text
+Stopped                     not an error: Ctrl-C was heard, what is sealed stays: exit code 3
 """
 
 from __future__ import annotations

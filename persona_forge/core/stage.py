@@ -27,7 +27,8 @@ import polars as pl
 from persona_forge.core.errors import ForgeError
 from persona_forge.core.tables import REJECTS, TABLES
 
-HANDS = frozenset({"chat", "voice", "ear", "space", "key", "records"})
+PORTS = ("chat", "voice", "ear")
+HANDS = frozenset({*PORTS, "space", "key", "records"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """A run's folder: where every file of it stands.
 
-    run.json                       what run this is: key, settings, engines chosen
-    ontology.toml                  the trait space it was made under
-    <table>/<shard>.parquet        rows
-    rejects/<stage>/<shard>.parquet
-    seals/<table>/<shard>.json     written last: a shard without a seal is not there
-    replies/<stage>/<shard>/       what language models answered, as it arrived
-    log.jsonl                      times and attempts: what a seal may not hold
+run.json                       what run this is: key, settings, engines chosen
+ontology.toml                  the trait space it was made under
+<table>/<shard>.parquet        rows
+rejects/<stage>/<shard>.parquet
+seals/<table>/<shard>.json     written last: a shard without a seal is not there
+replies/<stage>/<shard>/       what language models answered, as it arrived
+log.jsonl                      times and attempts: what a seal may not hold
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Folder:
         if not names:
             return TABLES[table].empty().lazy()
         if table == "personas":  # each shard has its own dictionary of seeds
-            parts = [pl.scan_parquet(self.rows(table, n)).with_columns(pl.col("seed_id").cast(pl.String)) for n in names]
+            parts = [
+                pl.scan_parquet(self.rows(table, n)).with_columns(pl.col("seed_id").cast(pl.String)) for n in names
+            ]
             return pl.concat(parts, how="vertical_relaxed")
         return pl.scan_parquet([self.rows(table, n) for n in names])
 
@@ -101,11 +103,20 @@ class Folder:
         return dict(card)
 
     def write_card(self, card: dict[str, Any]) -> None:
-        write_text(self.card, json.dumps({"format": FORMAT, **card}, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        write_text(
+            self.card, json.dumps({"format": FORMAT, **card}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+        )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One process at a time decides what is done here; leftovers of a killed one are swept away."""
+        """One process at a time decides what is done here; leftovers of a killed one are swept away.
+
+        Raises RunMismatch for a folder that is not empty and not a run, and leaves it as it was.
+        """
+        strangers = sorted(p.name for p in self.root.iterdir()) if self.root.is_dir() else []
+        if strangers not in ([], [".lock"]) and not self.card.is_file():
+            raise RunMismatch(f"{self.root} is not empty and not a run: it holds {', '.join(strangers[:5])}",
+                              todo="choose a new or empty folder with --out")  # fmt: skip
         with mending(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             handle = (self.root / ".lock").open("a+")

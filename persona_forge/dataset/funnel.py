@@ -61,7 +61,7 @@ def _step(folder: Folder, stage: dict[str, Any]) -> Step:
 def _population(folder: Folder, stage: dict[str, Any]) -> tuple[int, str]:
     first = stage["reads"][0]
     if stage["writes"] == "clips":
-        scenes = folder.scan("cast").select("scene_id").unique().collect()["scene_id"]
+        scenes = folder.scan("casting").select("scene_id").unique().collect()["scene_id"]
         scripts = folder.scan("scripts").filter(pl.col("scene_id").is_in(scenes.implode()))
         return int(scripts.select(pl.col("turns").list.len().sum()).collect().item() or 0), "turns"
     return sum(s.rows for s in folder.seals(first)), first

@@ -43,7 +43,9 @@ def mending(path: Path) -> Iterator[None]:
                                todo="free some space, or choose another --out; then give the same command again: "
                                     "what is sealed stays") from error  # fmt: skip
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StorageError(f"{path} cannot be written: {error.strerror}", todo="choose an --out you may write to") from error
+            raise StorageError(
+                f"{path} cannot be written: {error.strerror}", todo="choose an --out you may write to"
+            ) from error
         raise StorageError(f"{path}: {error.strerror or error}") from error
 
 
@@ -76,7 +78,9 @@ def void(_: object) -> None: ...
 def write_table(path: Path, table: Table, frame: pl.DataFrame) -> tuple[int, str]:
     """Writes the frame as a shard of `table`; returns its size in bytes and its sha256."""
     if table.name == "personas":
-        write_whole(path, lambda p: frame.select(table.names).write_parquet(p, compression="zstd", row_group_size=2**18))
+        write_whole(
+            path, lambda p: frame.select(table.names).write_parquet(p, compression="zstd", row_group_size=2**18)
+        )
     else:
         rows = table.conform(frame)
         write_whole(path, lambda p: _write_arrow(p, rows))
@@ -95,7 +99,11 @@ def _write_arrow(path: Path, rows: pa.Table) -> None:
     pq.write_table(
         rows,
         path,
-        compression={**dict.fromkeys(_leaves(rows.schema, others), "zstd"), "audio.bytes": "none", "audio.path": "zstd"},
+        compression={
+            **dict.fromkeys(_leaves(rows.schema, others), "zstd"),
+            "audio.bytes": "none",
+            "audio.path": "zstd",
+        },
         use_dictionary=_leaves(rows.schema, others),
         write_statistics=_leaves(rows.schema, others),
         row_group_size=max(1, AUDIO_ROW_GROUP_BYTES // per_row),

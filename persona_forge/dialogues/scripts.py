@@ -153,7 +153,9 @@ def parse(reply: dict[str, Any], scene: Mapping[str, Any]) -> tuple[list[dict[st
     return turns, "" if found == scene["language"] else f"the persona speaks {found}, not {scene['language']}"
 
 
-def _row(scene: Mapping[str, Any], turns: list[dict[str, Any]], chat: Chat, sample: int, parameters: dict[str, Any]) -> dict[str, Any]:
+def _row(
+    scene: Mapping[str, Any], turns: list[dict[str, Any]], chat: Chat, sample: int, parameters: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "script_id": digest("script", scene["scene_id"], chat.engine, chat.model, str(sample)),
         **{k: scene[k] for k in ("scene_id", "persona_id", "seed_id", "language", "split")},

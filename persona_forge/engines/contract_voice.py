@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from persona_forge.core.errors import ForgeError, Misuse, Permanent
 from persona_forge.core.ports import Delivery, Event, Pause, Spoken, Voice
 
-TEXTS = {"en": "Good morning, my dear friend.", "zh": "早上好，我的朋友。"}
+TEXTS = {"en": "Good morning, friend.", "zh": "早上好，朋友。"}
 NEUTRAL = Delivery()
 EVERYTHING = Delivery(
     rate=1.1,
@@ -68,14 +69,14 @@ def it_gives_sound_samples_in_each_language(voice: Voice) -> None:
         assert np.isfinite(spoken.samples).all()
         assert 0.01 < np.abs(spoken.samples).max() <= 1
         assert 8_000 <= spoken.rate <= 48_000
-        assert 0.5 < spoken.samples.size / spoken.rate < 10
+        assert 0.3 < spoken.samples.size / spoken.rate < 10
         assert spoken.not_obeyed == frozenset()
         assert spoken.events == ()
 
 
 def it_gives_the_same_samples_whatever_was_said_before(voice: Voice) -> None:
     first = say(voice, EVERYTHING)
-    say(voice, Delivery(rate=0.8), text="Something else, 123.", language=languages(voice)[-1])
+    say(voice, Delivery(rate=0.8), text="No 1.", language=languages(voice)[-1])
     again = say(voice, EVERYTHING)
     assert np.array_equal(first.samples, again.samples)
     assert first.parameters == again.parameters
@@ -97,7 +98,7 @@ def it_does_what_it_declares(voice: Voice) -> None:
         soft = say(voice, Delivery(gain_db=-6.0))
         assert abs(20 * np.log10(np.std(soft.samples) / np.std(plain.samples)) + 6) < 0.5
     if "pauses" in voice.controls:
-        paused = say(voice, Delivery(pauses=(Pause(13 if languages(voice)[0] == "en" else 4, 1.0),)))
+        paused = say(voice, Delivery(pauses=(Pause(12 if languages(voice)[0] == "en" else 3, 1.0),)))
         assert _longest_silence_s(paused) >= 0.95
 
 
@@ -117,23 +118,24 @@ def its_parameters_are_json(voice: Voice) -> None:
 def it_refuses_a_voice_and_a_language_that_it_has_not(voice: Voice) -> None:
     language = languages(voice)[0]
     name = voice.voices(language)[0].name
-    error = _refusal(lambda: voice.speak(TEXTS[language], voice="nobody", language=language, delivery=NEUTRAL))
+    error = _refusal(partial(voice.speak, TEXTS[language], voice="nobody", language=language, delivery=NEUTRAL))
     assert isinstance(error, Misuse)
     assert name in error.allowed
-    error = _refusal(lambda: voice.speak("Bonjour.", voice=name, language="xx", delivery=NEUTRAL))
+    error = _refusal(partial(voice.speak, "Bonjour.", voice=name, language="xx", delivery=NEUTRAL))
     assert isinstance(error, Misuse)
 
 
 def it_refuses_text_without_words(voice: Voice) -> None:
+    language = languages(voice)[0]
+    name = voice.voices(language)[0].name
     for text in ("", " \n", "……！？", "-- ... --", "\N{GRINNING FACE}"):
-        language, card = languages(voice)[0], voice.voices(languages(voice)[0])[0]
-        error = _refusal(lambda t=text: voice.speak(t, voice=card.name, language=language, delivery=NEUTRAL))  # type: ignore[misc]
+        error = _refusal(partial(voice.speak, text, voice=name, language=language, delivery=NEUTRAL))
         assert isinstance(error, Permanent), text
 
 
 def it_speaks_odd_text(voice: Voice) -> None:
     for language in languages(voice):
-        for text in ("OK，we meet at 9:30 在北京！", "A", "1,234.5%", "Hm\N{GRINNING FACE}\u200b… <b>no</b>\n\tyes"):
+        for text in ("A", "<b>OK</b>\N{GRINNING FACE}\u200b，\n\t9:30在… 5%!"):
             spoken = say(voice, text=text, language=language)
             assert np.isfinite(spoken.samples).all()
             assert spoken.samples.size / spoken.rate < 15

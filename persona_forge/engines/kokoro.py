@@ -160,6 +160,7 @@ class _Model:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not burn a shared core
         graph = edited(weights.pull("kokoro", say))
         self.voices = weights.pull("kokoro-voices", say)
         self.session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,20 @@ from persona_forge.engines.openai import OpenAIChat
 def seed_of(ask: Ask) -> int:
     """llama.cpp's seed for a question, 31 bits."""
     return key64("local", ask.row_id, str(ask.sample)) >> 33
+
+
+def _llama() -> Any:
+    """xllamacpp, with threads that sleep while they wait for each other: spinning, they starve on shared cores."""
+    set_here = "OMP_WAIT_POLICY" not in os.environ
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # OpenMP reads it once, when it is loaded
+    try:
+        import xllamacpp
+    except ImportError as exc:
+        raise EngineError("the local model needs xllamacpp", todo='pip install "persona-forge[local]"') from exc
+    finally:
+        if set_here:
+            del os.environ["OMP_WAIT_POLICY"]
+    return xllamacpp
 
 
 class LocalChat:
@@ -78,10 +93,7 @@ class LocalChat:
             return self._client
 
     def _start(self) -> str:
-        try:
-            import xllamacpp
-        except ImportError as exc:
-            raise EngineError("the local model needs xllamacpp", todo='pip install "persona-forge[local]"') from exc
+        xllamacpp = _llama()
         if not self._weights.is_file():
             raise EngineError(f"there are no weights at {self._weights}", todo="persona-forge weights pull")
         params = xllamacpp.CommonParams()

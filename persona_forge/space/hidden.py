@@ -22,9 +22,15 @@ MOST_SETS = 4096
 MOST_CHOICES = 1 << 14
 
 
-def count_seen(masks: Sequence[Factor], hidden: Sequence[int], evidence: Sequence[int], cards: Sequence[int]) -> int:
+def count_seen(
+    masks: Sequence[Factor],
+    hidden: Sequence[int],
+    evidence: Sequence[int],
+    cards: Sequence[int],
+    or_cells: int = OR_CELLS,
+) -> int:
     """`masks` are 0/1 factors already sliced by the evidence; `hidden` the free variables that are not shown."""
-    factors, left = _or_out(list(masks), list(hidden), cards)
+    factors, left = _or_out(list(masks), list(hidden), cards, or_cells)
     sizes = dict(enumerate(cards))
     while left:
         group = _joined(factors, left)
@@ -35,14 +41,16 @@ def count_seen(masks: Sequence[Factor], hidden: Sequence[int], evidence: Sequenc
     return _summed(factors, [*free, *range(len(cards), len(sizes))], sizes)
 
 
-def _or_out(factors: list[Factor], hidden: list[int], cards: Sequence[int]) -> tuple[list[Factor], list[int]]:
+def _or_out(
+    factors: list[Factor], hidden: list[int], cards: Sequence[int], most: int
+) -> tuple[list[Factor], list[int]]:
     """Eliminates by "or", smallest table first, while tables stay small; returns what is left."""
     left = set(hidden)
 
     def cells(v: int) -> int:
         return prod(cards[u] for u in {v}.union(*(f.scope for f in factors if v in f.scope)))
 
-    while left and cells(v := min(left, key=lambda v: (cells(v), v))) <= OR_CELLS:
+    while left and cells(v := min(left, key=lambda v: (cells(v), v))) <= most:
         mine = [f for f in factors if v in f.scope]
         factors = [f for f in factors if v not in f.scope]
         left.discard(v)

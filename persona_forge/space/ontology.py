@@ -65,7 +65,7 @@ def read_ontology(text: str, where: str) -> Ontology:
 
 def _not_toml(text: str, where: str, said: str) -> OntologyError:
     line = re.search(r"at line (\d+)", said)
-    quoted = text.splitlines()[int(line.group(1)) - 1].strip()[:80] if line else ""
+    quoted = "".join(text.split("\n")[int(line.group(1)) - 1 :][:1]).strip()[:80] if line else ""
     twice = "overwrite" in said or "twice" in said
     todo = "a name stands twice; remove one" if twice else "see toml.io for the format"
     return OntologyError(f"{where}: {said}" + (f": {quoted}" if quoted else ""), todo=todo)
@@ -105,13 +105,14 @@ def _words(value: Any, where: str) -> dict[str, str]:
 
 
 def _number(value: Any, where: str) -> Fraction:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < 10**9:
+    number = Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else Decimal("nan")
+    if not number.is_finite() or not Decimal("1e-9") <= number <= Decimal("1e9"):
         raise OntologyError(
             f"{where}: {value} is no weight",
-            allowed="a number above 0 and below a billion",
+            allowed="a number from a billionth to a billion",
             todo="to rule a value out, exclude it in relations",
         )
-    return Fraction(value)
+    return Fraction(number)
 
 
 def _dimension(name: str, body: Any, where: str) -> Dimension:
@@ -194,9 +195,9 @@ def _implies(body: Any, where: str, domains: Domains) -> Relation:
 
 def _weights(body: Any, where: str, domains: Domains) -> Weights:
     _keys(body, where, {"of", "given", "percent"}, set())
-    of = body["of"]
+    of = _text(body["of"], f"{where}.of")
     if of not in domains or of == LANGUAGE:
-        raise unknown(f"{where}.of", "dimension", str(of), set(domains) - {LANGUAGE})
+        raise unknown(f"{where}.of", "dimension", of, set(domains) - {LANGUAGE})
     given = _choice(body["given"], f"{where}.given", domains)
     if not given or of in given:
         raise OntologyError(f"{where}.given: needs one or more dimensions other than {of}")

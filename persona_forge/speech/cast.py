@@ -16,7 +16,7 @@ from persona_forge.core.errors import EngineError
 from persona_forge.core.ids import key64
 from persona_forge.core.ports import Voice, VoiceCard
 from persona_forge.core.stage import Made
-from persona_forge.core.tables import CAST
+from persona_forge.core.tables import CASTING
 
 AGE_GROUPS = {"child": "child", "teen": "teen", "young_adult": "young_adult", "adult": "young_adult",
               "middle_aged": "middle_aged", "senior": "elderly", "elderly": "elderly"}  # fmt: skip
@@ -35,7 +35,9 @@ def cast(
     rows: list[dict[str, Any]] = []
     for n, scene in enumerate(waiting[:room]):
         ours = choose(voice, scene["language"], *wanted_voice(scene, "persona"), scene["persona_id"])
-        theirs = choose(voice, scene["language"], *wanted_voice(scene, "partner"), scene["scene_id"], other_than=ours.name)
+        theirs = choose(
+            voice, scene["language"], *wanted_voice(scene, "partner"), scene["scene_id"], other_than=ours.name
+        )
         rows += [
             {
                 **{k: scene[k] for k in ("scene_id", "persona_id", "seed_id", "language")},
@@ -50,7 +52,7 @@ def cast(
             }
             for role, chosen in (("persona", ours), ("partner", theirs))
         ]
-    return Made(CAST.frame(rows), taken=len(waiting[:room]))
+    return Made(CASTING.frame(rows), taken=len(waiting[:room]))
 
 
 def _in_turn(scenes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -66,7 +68,9 @@ def wanted_voice(scene: dict[str, Any], role: str) -> tuple[str | None, str | No
         return scene["partner"]["gender"], AGE_GROUPS[scene["partner"]["age_band"]]
     traits = {t["dimension"]: t["value"] for t in scene["traits"]}
     gender = traits.get("gender")
-    return (gender if gender in ("female", "male") else None), traits.get("voice_age") or AGE_GROUPS.get(traits.get("age_band", ""))
+    return (gender if gender in ("female", "male") else None), traits.get("voice_age") or AGE_GROUPS.get(
+        traits.get("age_band", "")
+    )
 
 
 def choose(

@@ -27,8 +27,8 @@ SHORTEST_GAP_S, LONGEST_GAP_S = 0.15, 0.7
 """Between turns; floor transfers in conversation lie about 0.2 s (Stivers et al. 2009, PNAS 106)."""
 
 
-def speak(cast: pl.DataFrame, scripts: pl.DataFrame, scenes: pl.DataFrame, *, voice: Voice) -> Made:
-    voices = {(row["scene_id"], row["role"]): row for row in cast.iter_rows(named=True)}
+def speak(casting: pl.DataFrame, scripts: pl.DataFrame, scenes: pl.DataFrame, *, voice: Voice) -> Made:
+    voices = {(row["scene_id"], row["role"]): row for row in casting.iter_rows(named=True)}
     by_scene = {row["scene_id"]: row for row in scenes.iter_rows(named=True)}
     rows: list[dict[str, Any]] = []
     rejects: list[Reject] = []
@@ -56,7 +56,12 @@ def gap_s(script_id: str, turn: int) -> float:
 
 
 def _clip(
-    utterance_id: str, script: dict[str, Any], turn: dict[str, Any], who: dict[str, Any], scene: dict[str, Any], voice: Voice
+    utterance_id: str,
+    script: dict[str, Any],
+    turn: dict[str, Any],
+    who: dict[str, Any],
+    scene: dict[str, Any],
+    voice: Voice,
 ) -> dict[str, Any]:
     wanted, language = turn["delivery"], script["language"]
     spoken = voice.speak(turn["text"], voice=who["voice"], language=language,

@@ -144,7 +144,9 @@ def test_a_text_of_5000_characters_is_spoken_in_parts() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.text(alphabet="0123456789.,:/-%~+ 年月日个亿万我你好，。！？…“”—ABab'’é〇儿々½²①Ⅳ℃カ\n", min_size=1, max_size=30))
+@given(
+    st.text(alphabet="0123456789.,:/-%~+ 年月日个亿万我你好，。！？…“”—ABab'’é〇儿々½²①Ⅳ℃カ\n", min_size=1, max_size=30)
+)
 @pytest.mark.real
 def test_no_text_crashes_the_phonemes(text: str) -> None:
     model = KOKORO._loaded()

@@ -9,6 +9,7 @@ from random_ontologies import Plain, Vector, plains, seeded
 from persona_forge.core.errors import OntologyError
 from persona_forge.space.alias import packed
 from persona_forge.space.compile import Bucket, Dead, Law, compile_space, count
+from persona_forge.space.hidden import count_seen
 from persona_forge.space.ontology import read_ontology
 from persona_forge.space.reason import explain
 
@@ -58,6 +59,20 @@ def test_the_law_of_a_seed_is_exactly_that_of_rejection(case: tuple[Plain, str, 
         return
     assert chain(law) == brute
     assert law.total == len(brute)
+
+
+@given(seeded())
+@settings(max_examples=150, deadline=None)
+def test_what_can_be_seen_is_counted_alike_by_or_and_by_inclusion_and_exclusion(
+    case: tuple[Plain, str, dict[str, str], set[str]],
+) -> None:
+    plain, language, pins, withheld = case
+    space = plain.space()
+    evidence = space.evidence(language, pins)
+    hidden = sorted(space.number[n] for n in withheld - set(pins))
+    brute = len(plain.law(language, pins, withheld))
+    for or_cells in (0, 8, 1 << 18):
+        assert count_seen(space.masks(evidence), hidden, evidence, space.cards, or_cells) == brute
 
 
 @given(seeded())

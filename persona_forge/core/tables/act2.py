@@ -38,9 +38,7 @@ SCENES = Table(
     ),
 )
 
-turns = rows(
-    turn=count, role=text, text=text, text_tagged=text, instruction=text, delivery=delivery, events=events
-)
+turns = rows(turn=count, role=text, text=text, text_tagged=text, instruction=text, delivery=delivery, events=events)
 
 SCRIPTS = Table(
     "scripts",

@@ -11,8 +11,8 @@ import pyarrow as pa
 from persona_forge.core.tables.act2 import events
 from persona_forge.core.tables.schema import Column, Table, count, real, rows, text
 
-CAST = Table(
-    "cast",
+CASTING = Table(
+    "casting",
     1,
     "The voice of one role in one scene; a persona has the same voice in all its scenes.",
     "scene_id",

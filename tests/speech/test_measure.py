@@ -1,0 +1,216 @@
+"""Measures on signals whose truth is known, and on Kokoro, where the controls must move them the right way."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from persona_forge.core.errors import Corrupt, Permanent
+from persona_forge.core.ports import Delivery, Pause, Samples
+from persona_forge.engines.kokoro import Kokoro
+from persona_forge.engines.tone import Tone
+from persona_forge.speech.audio import activity, decode, encode, pauses
+from persona_forge.speech.measure import Measured, measure
+from persona_forge.text.syllables import syllables
+
+RATE = 24_000
+
+
+def hum(seconds: float, hz: float | np.ndarray, level: float = 0.2) -> Samples:
+    """Five harmonics."""
+    phase = 2 * np.pi * np.cumsum(np.broadcast_to(hz, round(seconds * RATE))) / RATE
+    return (level * sum(np.sin(k * phase) / k for k in range(1, 6)) / 2).astype(np.float32)
+
+
+def quiet(seconds: float) -> Samples:
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+# ---- audio
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(-32767, 32767), min_size=1, max_size=3000), st.sampled_from([16_000, 24_000]))
+def test_flac_keeps_every_16_bit_sample(values: list[int], rate: int) -> None:
+    samples = (np.array(values) / 32768).astype(np.float32)
+    back, back_rate = decode(encode(samples, rate))
+    assert back_rate == rate
+    assert np.array_equal(back, samples)
+
+
+@pytest.mark.parametrize("samples", [[], [0.0, np.nan], [1.5]])
+def test_samples_that_flac_would_falsify_are_refused(samples: list[float]) -> None:
+    with pytest.raises(Permanent):
+        encode(np.array(samples, np.float32), RATE)
+
+
+def test_bytes_that_are_no_audio_are_corrupt() -> None:
+    with pytest.raises(Corrupt):
+        decode(b"not audio at all")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0.25, 1.0), min_size=1, max_size=4), st.floats(0, 0.5), st.floats(0.001, 0.9))
+def test_pauses_are_found_to_20_ms_at_any_level(gaps: list[float], lead: float, level: float) -> None:
+    pieces, truth, clock = [quiet(lead), hum(0.5, 150, level)], [], lead + 0.5
+    for gap in gaps:
+        pieces += [quiet(gap), hum(0.5, 150, level)]
+        truth.append((clock, clock + gap))
+        clock += gap + 0.5
+    found = pauses(activity(np.concatenate([*pieces, quiet(lead)]), RATE))
+    assert np.allclose(found, truth, atol=0.02)
+
+
+def test_a_short_gap_is_no_pause() -> None:
+    assert pauses(activity(np.concatenate([hum(0.5, 150), quiet(0.15), hum(0.5, 150)]), RATE)) == []
+
+
+def test_nobody_speaks_in_silence() -> None:
+    assert not activity(quiet(1), RATE).any()
+    assert not activity(quiet(0), RATE).any()
+
+
+# ---- measure
+
+
+@pytest.mark.parametrize("hz", [75.0, 110.0, 200.0, 320.0, 450.0])
+def test_a_steady_tone_has_its_pitch_and_no_spread(hz: float) -> None:
+    found = measure(hum(1, hz), RATE, "a", "en")
+    assert found.f0_median_hz == pytest.approx(hz, rel=0.005)
+    assert found.f0_sd_st == pytest.approx(0, abs=0.15)
+    assert found.voiced_ratio > 0.95
+
+
+@pytest.mark.parametrize("centre", [100.0, 220.0])
+@pytest.mark.parametrize("spread_st", [1.0, 2.5, 4.0])
+def test_a_swinging_tone_has_the_spread_of_its_sine(centre: float, spread_st: float) -> None:
+    swing = spread_st * np.sqrt(2) * np.sin(2 * np.pi * 1.0 * np.arange(3 * RATE) / RATE)
+    found = measure(hum(3, centre * 2 ** (swing / 12)), RATE, "a", "en")
+    assert found.f0_median_hz == pytest.approx(centre, rel=0.02)
+    assert found.f0_sd_st == pytest.approx(spread_st, rel=0.06)
+
+
+def test_rate_leaves_silence_out() -> None:
+    clip = np.concatenate([quiet(0.7), hum(1, 150), quiet(0.5), hum(1, 150), quiet(0.4)])
+    found = measure(clip, RATE, "一二三四五六七八", "zh")
+    assert found.duration_s == pytest.approx(3.6)
+    assert found.rate_unit == "characters/s"
+    assert found.rate == pytest.approx(8 / 2, rel=0.02)
+    assert np.allclose(found.pauses, [(1.7, 2.2)], atol=0.015)
+
+
+def test_english_is_counted_in_syllables_and_mixed_text_in_both() -> None:
+    found = measure(hum(2, 150), RATE, "Remember, remember!", "en")
+    assert (found.rate_unit, found.rate) == ("syllables/s", pytest.approx(6 / 2, rel=0.02))
+    assert measure(hum(2, 150), RATE, "我爱happy的3", "zh").rate == pytest.approx(6 / 2, rel=0.02)
+    assert measure(hum(2, 150), RATE, "…", "zh").rate is None
+
+
+def test_loudness_is_that_of_the_standard() -> None:
+    """EBU Tech 3341, cases 1 and 2: a 997 Hz sine of -23 dBFS in one channel is -26 LUFS (3 dB under two)."""
+    time = np.arange(5 * RATE) / RATE
+    for level in (-23.0, -33.0):
+        sine = (10 ** (level / 20) * np.sin(2 * np.pi * 997 * time)).astype(np.float32)
+        found = measure(sine, RATE, "a", "en")
+        assert found.lufs == pytest.approx(level - 3.01, abs=0.15)
+        assert found.peak_dbfs == pytest.approx(level, abs=0.01)
+
+
+def test_what_cannot_be_measured_is_none() -> None:
+    silent = measure(quiet(1), RATE, "a", "en")
+    assert (silent.rate, silent.f0_median_hz, silent.f0_sd_st, silent.lufs, silent.peak_dbfs) == (None,) * 5
+    assert (silent.voiced_ratio, silent.pauses) == (0.0, ())
+    assert measure(quiet(0), RATE, "a", "en").duration_s == 0
+    assert measure(hum(0.3, 200), RATE, "a", "en").lufs is None
+
+
+def test_noise_has_next_to_no_pitch() -> None:
+    noise = (0.1 * np.random.default_rng(1).standard_normal(2 * RATE)).astype(np.float32)
+    assert measure(noise, RATE, "a", "en").voiced_ratio < 0.1
+
+
+# ---- syllables
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("…!", 0),
+        ("The table is made of wood.", 7),
+        ("walked wanted handled houses makes", 1 + 2 + 2 + 2 + 1),
+        ("I didn't know; don't go!", 1 + 2 + 1 + 1 + 1),
+        ("idea going client quiet radio serious", 3 + 2 + 2 + 2 + 3 + 3),
+        ("dialogue unique basically", 3 + 2 + 3),
+        ("0 7 20 77 100 1234 007", 2 + 2 + 2 + 5 + 3 + 9 + 6),
+    ],
+)
+def test_syllables_of_known_words(text: str, count: int) -> None:
+    assert syllables(text) == count
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_syllables_add_up(a: str, b: str) -> None:
+    assert syllables(f"{a} | {b}") == syllables(a) + syllables(b)
+
+
+# ---- voices
+
+
+def test_the_tone_is_heard_as_it_was_told() -> None:
+    told = Delivery(rate=1.25, f0_scale=0.9, f0_range=1.5, gain_db=-6.0, pauses=(Pause(4, 0.5),))
+    text = "一二三四五六七八"
+    plain, moved = (
+        measure(spoken.samples, spoken.rate, text, "zh")
+        for spoken in (Tone().speak(text, voice="female0", language="zh", delivery=d) for d in (Delivery(), told))
+    )
+    assert moved.rate / plain.rate == pytest.approx(1.25, rel=0.03)
+    assert moved.f0_median_hz / plain.f0_median_hz == pytest.approx(0.9, rel=0.03)
+    assert moved.f0_sd_st / plain.f0_sd_st == pytest.approx(1.5, rel=0.1)
+    assert moved.peak_dbfs - plain.peak_dbfs == pytest.approx(-6, abs=0.1)
+    assert [end - start for start, end in moved.pauses] == pytest.approx([0.5], abs=0.02)
+
+
+KOKORO = Kokoro()
+TEXTS = {
+    "af_heart": ("en", "You really remembered my birthday!"),
+    "zm_yunxi": ("zh", "你真的还记得我的生日！"),
+}
+
+
+@functools.cache
+def heard(voice: str, delivery: Delivery = Delivery()) -> Measured:  # noqa: B008
+    language, text = TEXTS[voice]
+    spoken = KOKORO.speak(text, voice=voice, language=language, delivery=delivery)
+    assert spoken.not_obeyed == frozenset()
+    return measure(spoken.samples, spoken.rate, text, language)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("voice", TEXTS)
+def test_speed_is_heard_on_kokoro(voice: str) -> None:
+    slow, plain, fast = (heard(voice, Delivery(rate=rate)).rate for rate in (0.75, 1.0, 1.3))
+    assert slow / plain < 0.85
+    assert fast / plain > 1.15
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("voice", TEXTS)
+def test_pitch_is_heard_on_kokoro(voice: str) -> None:
+    low, plain, high = (heard(voice, Delivery(f0_scale=scale)).f0_median_hz for scale in (0.85, 1.0, 1.2))
+    assert low / plain == pytest.approx(0.85, rel=0.06)
+    assert high / plain == pytest.approx(1.2, rel=0.06)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("voice", TEXTS)
+def test_range_is_heard_on_kokoro(voice: str) -> None:
+    flat, plain, wide = (heard(voice, Delivery(f0_range=spread)) for spread in (0.4, 1.0, 1.6))
+    assert flat.f0_sd_st < 0.8 * plain.f0_sd_st
+    assert wide.f0_sd_st > 1.15 * plain.f0_sd_st
+    assert flat.f0_median_hz == pytest.approx(plain.f0_median_hz, rel=0.08)
+    assert wide.f0_median_hz == pytest.approx(plain.f0_median_hz, rel=0.08)
