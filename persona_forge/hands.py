@@ -10,19 +10,25 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from persona_forge.config import Config
 from persona_forge.core.errors import ConfigError, EngineError, StorageError, WeightsError
 from persona_forge.core.ids import digest
-from persona_forge.core.ports import Chat, Ear, Usage, Voice
+from persona_forge.core.ports import Chat, Delivery, Ear, Spoken, Usage, Voice, VoiceCard
 from persona_forge.engines import catalogue, weights
 from persona_forge.engines.catalogue import PortName
 
+if TYPE_CHECKING:
+    from persona_forge.engines.replies import Replies
+
+LOCAL_REQUESTS = 2
+"""Under way at once in the embedded server: two share a pass over the weights, more would only share the cores."""
+
 Say = Callable[[str], None]
+Tick = Callable[[], None]
 T = TypeVar("T")
 
 
@@ -39,7 +45,10 @@ class Choice:
 
 
 def choose(port: PortName, config: Config, say: Say) -> Choice:
-    """The engine for a port, ready to work: its weights are there. Raises EngineError or WeightsError if one was named."""
+    """The engine for a port, ready to work: its weights are there.
+
+    Raises EngineError or WeightsError if one was named and cannot be had, and EngineError if none can.
+    """
     named, model = _named(port, config)
     if named:
         return _ready(port, named, model, config, say)
@@ -60,8 +69,10 @@ def choose(port: PortName, config: Config, say: Say) -> Choice:
 
 
 def _named(port: PortName, config: Config) -> tuple[str | None, str | None]:
+    """Engine and model as configured; who names a model alone names the engine whose model it is."""
     if port == "chat":
-        return config.dialogues.engine, config.dialogues.model
+        d = config.dialogues
+        return d.engine or ("local" if d.model else None), d.model
     return (config.speech.engine if port == "voice" else config.speech.ear), None
 
 
@@ -85,7 +96,8 @@ def _endpoint(config: Config) -> Choice:
     for key in ("base_url", "model"):
         if not getattr(d, key):
             raise ConfigError(f'dialogues.engine = "openai" needs dialogues.{key}', todo=f"set {key} in [dialogues]")
-    assert d.base_url and d.model
+    assert d.base_url is not None
+    assert d.model is not None
     must_have_budget(d.base_url, Limits(tokens=d.budget_tokens, money=d.budget_money))
     OpenAIChat(d.model, base_url=d.base_url, key_from=d.key_from)  # a missing key is said now
     return Choice("openai", d.model)
@@ -135,6 +147,27 @@ class Hands:
         """Of all randomness: another ontology is another draw, a reordered one the same."""
         return digest("run", self.config.run.key, self.space.ontology.digest)
 
+    def chat(self, root: Path, folder: Path, tick: Tick) -> tuple[Chat, Replies]:
+        """A chat over the run's engine that keeps replies in `folder` (of all those under `root`), and their store."""
+        from persona_forge.engines.budget import Price
+        from persona_forge.engines.chats import ready
+        from persona_forge.engines.patience import Patience
+
+        d = self.config.dialogues
+        chat, replies = ready(
+            self._once("chat", self._chat_engine),
+            folder,
+            budget=self._once("budget", lambda: self._budget(root)),
+            price=Price(prompt=d.price_prompt, completion=d.price_completion),
+            patience=Patience(at_once=LOCAL_REQUESTS, most_at_once=LOCAL_REQUESTS)
+            if self.choices["chat"].engine == "local"
+            else Patience(most_at_once=d.concurrency),
+        )
+        return _TickingChat(chat, tick), replies
+
+    def ticking_voice(self, tick: Tick) -> Voice:
+        return _TickingVoice(self.voice, tick)
+
     @property
     def voice(self) -> Voice:
         def make() -> Voice:
@@ -163,22 +196,6 @@ class Hands:
 
         return self._once("ear", make)
 
-    def chat(self, root: Path, folder: Path, tick: Callable[[], None]) -> tuple[Chat, Any]:
-        """A chat over the run's engine whose replies are kept in `folder` (of all those under `root`), and that store."""
-        from persona_forge.engines.budget import Price
-        from persona_forge.engines.chats import ready
-        from persona_forge.engines.patience import Patience
-
-        d = self.config.dialogues
-        chat, replies = ready(
-            self._once("chat", self._engine),
-            folder,
-            budget=self._once("budget", lambda: self._budget(root)),
-            price=Price(prompt=d.price_prompt, completion=d.price_completion),
-            patience=self._once("patience", lambda: Patience(most_at_once=d.concurrency)),
-        )
-        return _Ticking(chat, tick), replies
-
     def _budget(self, root: Path) -> Any:
         """Draws on what the run has spent already, in whichever process."""
         from persona_forge.engines.budget import Budget, Limits
@@ -186,13 +203,13 @@ class Hands:
         d = self.config.dialogues
         return Budget(Limits(tokens=d.budget_tokens, money=d.budget_money), spent=spent(root))
 
-    def _engine(self) -> Chat:
+    def _chat_engine(self) -> Chat:
         choice, d = self.choices["chat"], self.config.dialogues
         if choice.engine == "local":
             from persona_forge.engines.local import LocalChat
 
             model = weights.pull(choice.model, lambda _: None)
-            return LocalChat(model, model=choice.model, threads=d.threads)
+            return LocalChat(model, model=choice.model, parallel=LOCAL_REQUESTS, threads=d.threads)
         if choice.engine == "openai":
             from persona_forge.engines.openai import OpenAIChat
 
@@ -202,14 +219,8 @@ class Hands:
         return ScriptedChat()
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the run's own event loop; Ctrl-C cancels it, and what arrived stays in the store."""
-        loop = self._once("loop", _background_loop)
-        future = asyncio.run_coroutine_threadsafe(work, loop)
-        try:
-            return future.result()
-        except (KeyboardInterrupt, CancelledError):
-            future.cancel()
-            raise KeyboardInterrupt from None
+        """Runs a coroutine to its end; Ctrl-C cancels it and waits until it has let go, so that no reply is lost."""
+        return self._once("runner", asyncio.Runner).run(work)
 
     def release(self) -> None:
         """Lets the ports go: memory and cores are free for the next stage."""
@@ -217,23 +228,17 @@ class Hands:
             chat = self._kept.pop("chat", None)
             if chat is not None:
                 self.wait(chat.close())
-            for name in ("voice", "ear", "patience"):
+            runner = self._kept.pop("runner", None)
+            if runner is not None:
+                runner.close()
+            for name in ("voice", "ear"):
                 self._kept.pop(name, None)
-            loop = self._kept.pop("loop", None)
-            if loop is not None:
-                loop.call_soon_threadsafe(loop.stop)
 
 
-def _background_loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="chat", daemon=True).start()
-    return loop
-
-
-class _Ticking:
+class _TickingChat:
     """Tells of every reply as it comes."""
 
-    def __init__(self, chat: Chat, tick: Callable[[], None]) -> None:
+    def __init__(self, chat: Chat, tick: Tick) -> None:
         self._chat, self._tick = chat, tick
         self.engine, self.model = chat.engine, chat.model
 
@@ -245,3 +250,20 @@ class _Ticking:
 
     async def close(self) -> None:
         await self._chat.close()
+
+
+class _TickingVoice:
+    """Tells of every turn as it is spoken."""
+
+    def __init__(self, voice: Voice, tick: Tick) -> None:
+        self._voice, self._tick = voice, tick
+        self.engine, self.model, self.licence, self.controls = voice.engine, voice.model, voice.licence, voice.controls
+
+    def voices(self, language: str) -> tuple[VoiceCard, ...]:
+        return self._voice.voices(language)
+
+    def speak(self, text: str, *, voice: str, language: str, delivery: Delivery) -> Spoken:
+        try:
+            return self._voice.speak(text, voice=voice, language=language, delivery=delivery)
+        finally:
+            self._tick()

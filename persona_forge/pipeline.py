@@ -20,18 +20,19 @@ from persona_forge.speech.verify import checks, measures
 
 # fmt: off
 PIPELINE = (
-    #     name           shape     reads                          writes      v  function  section
-    Stage("seeds",       "source", (),                            "seeds",    1, curate,   "seeds"),
-    Stage("allot",       "plan",   ("seeds",),                    "quotas",   1, allot,    "personas", quantities=("rows", "rows_per_shard")),
-    Stage("expand",      "map",    ("quotas", "seeds"),           "personas", 1, expand,   "personas", yields="many"),
+    #     name           shape     reads                  writes      v  function  section, quantities
+    Stage("seeds",       "source", (),                    "seeds",    1, curate,   "seeds"),
+    Stage("allot",       "plan",   ("seeds",),            "quotas",   1, allot,    "personas",
+          ("rows", "rows_per_shard")),
+    Stage("expand",      "map",    ("quotas", "seeds"),   "personas", 1, expand,   "personas", yields="many"),
 
-    Stage("scenes",      "plan",   ("personas", "seeds"),         "scenes",   1, scenes,   "dialogues", quantities=("count", "per_shard")),
-    Stage("scripts",     "map",    ("scenes", "seeds"),           "scripts",  1, scripts,  "dialogues", files=PROMPTS),
+    Stage("scenes",      "plan",   ("personas", "seeds"), "scenes",   1, scenes,   "dialogues", ("count", "per_shard")),
+    Stage("scripts",     "map",    ("scenes", "seeds"),   "scripts",  1, scripts,  "dialogues", files=PROMPTS),
 
-    Stage("cast",        "plan",   ("scripts", "scenes"),         "casting",  1, cast,     "speech", quantities=("count", "per_shard")),
-    Stage("speak",       "map",    ("casting", "scripts", "scenes"), "clips", 1, speak,    "speech"),
-    Stage("measure",     "map",    ("clips",),                    "measures", 1, measures, "speech"),
-    Stage("check_words", "map",    ("clips",),                    "checks",   1, checks,   "speech"),
+    Stage("cast",        "plan",   ("scripts", "scenes"), "casting",  1, cast,     "speech", ("count", "per_shard")),
+    Stage("speak",       "map",    ("casting", "scripts", "scenes"), "clips", 1, speak, "speech"),
+    Stage("measure",     "map",    ("clips",),            "measures", 1, measures, "speech"),
+    Stage("check_words", "map",    ("clips",),            "checks",   1, checks,   "speech"),
 )
 # fmt: on
 

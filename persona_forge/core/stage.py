@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import polars as pl
@@ -43,12 +43,7 @@ class Reject:
 
 
 def rejects_frame(stage: str, rejects: Collection[Reject]) -> pl.DataFrame:
-    return REJECTS.frame(
-        [
-            {"stage": stage, "row_id": r.row_id, "seed_id": r.seed_id, "reason": r.reason, "detail": r.detail, "raw": r.raw}
-            for r in rejects
-        ]
-    )  # fmt: skip
+    return REJECTS.frame([{"stage": stage, **asdict(r)} for r in rejects])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +87,11 @@ class Stage:
         return tuple(p for p in self.parameters if p in HANDS)
 
     @property
+    def one_at_a_time(self) -> bool:
+        """Whether its shards share an engine, which each of them uses whole."""
+        return any(port in self.hands for port in PORTS)
+
+    @property
     def settings(self) -> tuple[str, ...]:
         return tuple(p for p in self.parameters if p not in HANDS and p not in self.reads and p != "made")
 
@@ -117,6 +117,11 @@ def check(pipeline: tuple[Stage, ...], sections: dict[str, Collection[str]]) -> 
         if unknown := [s for s in stage.settings if s not in sections.get(stage.section, ())]:
             allowed = ", ".join(sorted(sections.get(stage.section, ())))
             raise ForgeError(f"stage {stage.name!r} asks for {unknown}, not keys of [{stage.section}]", allowed=allowed)
+        if odd := [q for q in stage.quantities if q not in stage.settings]:
+            raise ForgeError(f"stage {stage.name!r} counts {odd} as quantities, which its function does not take",
+                             allowed=", ".join(stage.settings))  # fmt: skip
+        if stage.shape == "map" and not stage.reads:
+            raise ForgeError(f"stage {stage.name!r} is a map and reads no table", todo="say which table it walks")
         if stage.shape == "map":
             _check_walk(stage, written[stage.reads[0]])
         written[stage.writes] = stage

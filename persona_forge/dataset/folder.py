@@ -14,7 +14,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +23,9 @@ from typing import Any
 import polars as pl
 
 from persona_forge.core.errors import RunMismatch, StorageError
-from persona_forge.core.tables import REJECTS, TABLES
+from persona_forge.core.tables import TABLES
 from persona_forge.dataset.seals import Seal, read_seal
-from persona_forge.dataset.shards import mending, write_text
+from persona_forge.dataset.shards import mending, sha256, write_text
 
 FORMAT = 1
 
@@ -37,6 +37,10 @@ class Folder:
     @property
     def card(self) -> Path:
         return self.root / "run.json"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / ".lock"
 
     @property
     def ontology(self) -> Path:
@@ -72,15 +76,27 @@ class Folder:
         if not names:
             return TABLES[table].empty().lazy()
         if table == "personas":  # each shard has its own dictionary of seeds
-            parts = [
-                pl.scan_parquet(self.rows(table, n)).with_columns(pl.col("seed_id").cast(pl.String)) for n in names
-            ]
+            text = pl.col("seed_id").cast(pl.String)
+            parts = [pl.scan_parquet(self.rows(table, n), glob=False).with_columns(text) for n in names]
             return pl.concat(parts, how="vertical_relaxed")
-        return pl.scan_parquet([self.rows(table, n) for n in names])
+        return pl.scan_parquet([self.rows(table, n) for n in names], glob=False)
 
-    def scan_rejects(self, stage: str) -> pl.LazyFrame:
-        paths = [p for p in sorted((self.root / "rejects" / stage).glob("*.parquet")) if not p.name.startswith(".")]
-        return pl.scan_parquet(paths) if paths else REJECTS.empty().lazy()
+    def rejects_of(self, tables: Iterable[str]) -> list[Path]:
+        """The files of rejects that the seals of these tables name."""
+        seals = [seal for table in tables for seal in self.seals(table) if seal.rejects_sha256]
+        return [self.rejects(seal.stage, seal.shard) for seal in seals]
+
+    def whole(self, seal: Seal) -> bool:
+        """Whether the files of a seal hold the bytes it names."""
+        files = [(self.rows(seal.table, seal.shard), seal.sha256)]
+        if seal.rejects_sha256:
+            files.append((self.rejects(seal.stage, seal.shard), seal.rejects_sha256))
+        return all(path.is_file() and sha256(path) == sha for path, sha in files)
+
+    def there(self, seal: Seal) -> bool:
+        """As `whole`, at a glance: the rows have the size that the seal names."""
+        path = self.rows(seal.table, seal.shard)
+        return path.is_file() and path.stat().st_size == seal.bytes
 
     def unseal(self, table: str, shard: str) -> None:
         """Takes a shard back: the seal first, so that nothing half-gone is ever taken for whole."""
@@ -111,15 +127,13 @@ class Folder:
     def locked(self) -> Iterator[None]:
         """One process at a time decides what is done here; leftovers of a killed one are swept away.
 
-        Raises RunMismatch for a folder that is not empty and not a run, and leaves it as it was.
+        Raises RunMismatch for a folder that is not empty and not a run. A folder in which no run was begun is left as
+        it was found, or not at all.
         """
-        strangers = sorted(p.name for p in self.root.iterdir()) if self.root.is_dir() else []
-        if strangers not in ([], [".lock"]) and not self.card.is_file():
-            raise RunMismatch(f"{self.root} is not empty and not a run: it holds {', '.join(strangers[:5])}",
-                              todo="choose a new or empty folder with --out")  # fmt: skip
+        found = self._refuse_strangers()
         with mending(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            handle = (self.root / ".lock").open("a+")
+            handle = self.lock.open("a+")
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,4 +146,24 @@ class Folder:
             handle.flush()
             for leftover in self.root.rglob(".*.tmp"):
                 leftover.unlink(missing_ok=True)
-            yield
+            try:
+                yield
+            finally:
+                if not self.card.is_file():
+                    self.lock.unlink(missing_ok=True)
+                    if not found:
+                        self.root.rmdir()
+
+    def _refuse_strangers(self) -> bool:
+        """Whether the folder is there; raises RunMismatch if it is something else than a run or empty."""
+        todo = "choose a new or empty folder with --out"
+        if not self.root.exists():
+            return False
+        if not self.root.is_dir():
+            raise RunMismatch(f"{self.root} is a file and not a folder", todo=todo)
+        with mending(self.root):
+            names = sorted(p.name for p in self.root.iterdir())
+        strangers = [n for n in names if n != self.lock.name and not n.endswith(".tmp")]
+        if strangers and not self.card.is_file():
+            raise RunMismatch(f"{self.root} is not empty and not a run: it holds {', '.join(strangers[:5])}", todo=todo)
+        return True

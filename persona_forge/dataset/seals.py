@@ -1,7 +1,8 @@
 """Seals: the last thing written for a shard, and the only sign that it is done.
 
 One JSON object a shard; the list of them is the manifest, and nothing else keeps count. A seal holds no time and no
-number of attempts: the same work gives the same seal.
+number of attempts: the same work gives the same seal. It carries a digest of itself, so that no byte of it can change
+unnoticed.
 """
 
 from __future__ import annotations
@@ -42,17 +43,29 @@ class Seal:
     step: dict[str, Any] = field(default_factory=dict)
     """For a plan: the quantities with which this very part was made."""
 
-    def digest(self) -> str:
-        return digest(canonical(asdict(self)))
-
 
 def write_seal(path: Path, seal: Seal) -> None:
-    write_text(path, json.dumps(asdict(seal), indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    write_text(path, _text(seal))
 
 
 def read_seal(path: Path) -> Seal:
+    """Raises Corrupt for a file that is not, to the byte, what write_seal would write."""
+    todo = "delete this seal and give the same command again: its shard is made anew"
     try:
-        return Seal(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise Corrupt(f"the seal {path} cannot be read: {error}",
-                      todo="delete this seal and give the same command again: its shard is made anew") from error  # fmt: skip
+        text = path.read_text(encoding="utf-8")
+        fields = json.loads(text)
+        del fields["digest"]
+        seal = Seal(**fields)
+    except OSError as error:
+        raise Corrupt(f"the seal {path} cannot be read: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise Corrupt(f"the seal {path} cannot be read: {error}", todo=todo) from error
+    if text != _text(seal):
+        raise Corrupt(f"the seal {path} is not as it was written", todo=todo)
+    return seal
+
+
+def _text(seal: Seal) -> str:
+    fields = asdict(seal)
+    fields["digest"] = digest(canonical(fields))
+    return json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

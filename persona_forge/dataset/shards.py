@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from persona_forge.core.errors import StorageError
+from persona_forge.core.ids import digest
 from persona_forge.core.tables import Table
 
 AUDIO_ROW_GROUP_BYTES = 64 * 2**20
@@ -73,6 +75,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def void(_: object) -> None: ...
+
+
+def digest_of(frames: Mapping[str, pl.DataFrame]) -> str:
+    """Of the rows in these frames and nothing else: Parquet keeps no trace of how they lay in memory."""
+    parts: list[str | bytes] = []
+    for name in sorted(frames):
+        buffer = io.BytesIO()
+        pq.write_table(frames[name].rechunk().to_arrow(), buffer, compression="none", write_statistics=False)
+        parts += [name, buffer.getvalue()]
+    return digest(*parts)
 
 
 def write_table(path: Path, table: Table, frame: pl.DataFrame) -> tuple[int, str]:

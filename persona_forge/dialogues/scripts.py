@@ -9,6 +9,7 @@ then rejected.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -39,11 +40,15 @@ from persona_forge.text.template import fill
 
 PROMPTS = ("dialogues/prompts/script.en.jinja", "dialogues/prompts/script.zh.jinja", "dialogues/factors.toml",
            "text/templates/card.en.jinja", "text/templates/card.zh.jinja")  # fmt: skip
+_ROLE = re.compile(r"^=== (system|user|assistant)$", re.MULTILINE)
 SAMPLES = 2
 """How often a scene is asked for at most, when a reply cannot be used."""
+ECHOES = 1
+"""Turns that may say an earlier one again: a catchphrase does."""
 SOUNDS = ("none", "sigh", "laugh", "breath")
 LONGEST_LINE = {"en": 110, "zh": 36}
 """Characters; keeps six turns under 300 tokens."""
+LONGEST_PROSE = {"en": 420, "zh": 150}
 SPOKEN_TRAITS = ("humour", "temper", "formality", "verbosity", "baseline_mood", "expressiveness", "core_value", "taboo")
 """Traits that a writer needs; the prose says the rest."""
 
@@ -98,13 +103,29 @@ def prompt(scene: Mapping[str, Any], seed: Mapping[str, Any], ontology: Ontology
         "attack": words("attack", scene["attack"], language) if scene["attack"] else "",
         "attack_from": scene["depth"] + 1,
     }
-    return (Message("user", fill(_prompt(language), values)),)
+    return conversation(fill(_prompt(language), values))
+
+
+def conversation(text: str) -> tuple[Message, ...]:
+    """A filled prompt file as messages: each begins with a line `=== role`."""
+    parts = _ROLE.split(text)[1:]
+    return tuple(Message(role, said.strip()) for role, said in zip(parts[::2], parts[1::2], strict=True))  # type: ignore[arg-type]
 
 
 def _short(seed: Mapping[str, Any]) -> dict[str, Any]:
-    """A seed as one dialogue can use it: a small model loses its way in more."""
-    return {**seed, "opinions": seed["opinions"][:3], "catchphrases": seed["catchphrases"][:2],
-            "emotional_limits": seed["emotional_limits"][:1], "prose": seed["prose"][:900]}  # fmt: skip
+    """A seed as six turns can use it: a small model loses its way in more, and reads slowly."""
+    return {**seed, "name": "", "prose": _first_sentences(seed["prose"], LONGEST_PROSE[seed["language"]]),
+            "opinions": seed["opinions"][:2], "catchphrases": seed["catchphrases"][:1], "emotional_limits": []}  # fmt: skip
+
+
+def _first_sentences(prose: str, most: int) -> str:
+    """Whole sentences up to so many characters, and at least one."""
+    kept = ""
+    for sentence in re.findall(r"[^.!?。！？]+[.!?。！？]*[”\"’)）]*\s*", prose):
+        if kept and len(kept) + len(sentence) > most:
+            break
+        kept += sentence
+    return kept.strip()
 
 
 @cache
@@ -138,8 +159,6 @@ def parse(reply: dict[str, Any], scene: Mapping[str, Any]) -> tuple[list[dict[st
         text = spoken(said["say"])
         if not text:
             return [], f"turn {i} has no words: {said['say']!r}"
-        if text in (t["text"] for t in turns):
-            return [], f"turn {i} says an earlier turn again: {text!r}"
         role = "persona" if i % 2 else "partner"
         name = scene["partner"]["delivery"]
         delivery = persona_delivery(traits, said["mood"]) if i % 2 else partner_delivery(name)
@@ -149,6 +168,8 @@ def parse(reply: dict[str, Any], scene: Mapping[str, Any]) -> tuple[list[dict[st
             "turn": i, "role": role, "text": text, "text_tagged": tagged(text, delivery, events),
             "instruction": instruction(scene["tone"], delivery, scene["language"]), "delivery": delivery, "events": events,
         })  # fmt: skip
+    if len({t["text"] for t in turns}) < len(turns) - ECHOES:
+        return [], "the turns repeat each other"
     found = language_of(" ".join(t["text"] for t in turns if t["role"] == "persona"))
     return turns, "" if found == scene["language"] else f"the persona speaks {found}, not {scene['language']}"
 

@@ -100,7 +100,7 @@ def _settings(delivery: Delivery, language: str) -> tuple[dict[int, int], set[st
 
 @contextmanager
 def _library() -> Iterator[tuple[Any, bytes]]:
-    """A copy of its own, loaded and unloaded; and the folder of its data."""
+    """A copy of its own, loaded and unloaded, and the folder of its data. Kokoro's phonemes hold the original."""
     try:
         import espeakng_loader
     except ImportError as error:

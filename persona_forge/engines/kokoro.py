@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from persona_forge.core.errors import Misuse, Permanent
+from persona_forge.core.errors import EngineError, Misuse, Permanent
 from persona_forge.core.ports import Delivery, Samples, Spoken, VoiceCard
 from persona_forge.engines import weights
 from persona_forge.engines.spoken_text import readable, runs, speakable, split
@@ -43,6 +43,7 @@ VOICED_HZ = 50.0
 """Lower frames of the curve are slopes into unvoiced sounds; they stay, and no spread frame falls among them."""
 F0 = "/encoder/F0_proj/Conv_output_0"
 GRAPH = "kokoro.prosody-1.onnx"
+"""Another number for another edit."""
 NEUTRAL = {"en": "The train leaves at nine and arrives before noon.", "zh": "火车九点出发，中午以前到达。"}
 ENGLISH = {
     "af": "alloy aoede bella heart jessica kore nicole nova river sarah sky",
@@ -54,13 +55,17 @@ MANDARIN = {"zf": "xiaobei xiaoni xiaoxiao xiaoyi", "zm": "yunjian yunxi yunxia 
 """Names by their maker: accent and gender, then a name. The other 18 voices speak languages not offered here."""
 
 
+AGES = {"yunxia": "child"}
+"""Their maker says no age: all pass for young adults, but for a boy (male at 280 Hz)."""
+
+
 def _cards(language: str, families: dict[str, str], lacks: str) -> tuple[VoiceCard, ...]:
     return tuple(
         VoiceCard(
             f"{family}_{name}",
             language,
             "female" if family[1] == "f" else "male",
-            "young_adult",  # their maker says no age
+            AGES.get(name, "young_adult"),
             "Apache-2.0",
             lacks,
         )
@@ -155,9 +160,11 @@ class _Model:
     """The session, the styles and the phonemes."""
 
     def __init__(self, threads: int, say: weights.Say) -> None:
-        import onnxruntime
-        from kokoro_onnx.tokenizer import Tokenizer
-
+        try:
+            import onnxruntime
+            from kokoro_onnx.tokenizer import Tokenizer
+        except ImportError as error:
+            raise EngineError("kokoro is not installed", todo='pip install "persona-forge[local]"') from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting must not burn a shared core
@@ -215,15 +222,13 @@ def edited(source: Path) -> Path:
 
         model = onnx.load(source)
         _splice(model)
-        handle, name = tempfile.mkstemp(prefix=".graph-", dir=source.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
+        with tempfile.TemporaryDirectory(prefix=".graph-", dir=source.parent) as folder:
+            made = Path(folder) / GRAPH
+            with made.open("wb") as file:
                 file.write(model.SerializeToString())
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, target)
-        finally:
-            Path(name).unlink(missing_ok=True)
+            made.replace(target)
     return target
 
 

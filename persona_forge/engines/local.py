@@ -25,6 +25,9 @@ from persona_forge.core.ids import key64
 from persona_forge.core.ports import Ask, Reply
 from persona_forge.engines.openai import OpenAIChat
 
+SAMPLING = {"min_p": 0.05, "dry_multiplier": 0.8, "dry_allowed_length": 3, "dry_penalty_last_n": 512}
+"""Small models echo themselves; DRY makes a sequence of tokens less likely the longer it repeats one before it."""
+
 
 def seed_of(ask: Ask) -> int:
     """llama.cpp's seed for a question, 31 bits."""
@@ -88,7 +91,7 @@ class LocalChat:
                     base_url=f"{address}/v1",
                     key_from="",
                     timeout_s=self._timeout_s,
-                    extra=lambda ask: {"seed": seed_of(ask), "cache_prompt": False},
+                    extra=lambda ask: {**SAMPLING, "seed": seed_of(ask), "cache_prompt": False},
                 )
             return self._client
 

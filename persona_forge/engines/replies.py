@@ -216,7 +216,7 @@ def forget(folder: Path, seed_ids: Collection[str]) -> int:
         records = list(_scanned(data, path))
         kept = [data[r.start : r.end] for r in records if r.seed not in seeds and r.kind != _END]
         here = sum(r.seed in seeds for r in records)
-        torn = records and records[-1].end < len(data)  # may hold half a reply of theirs
+        torn = (records[-1].end if records else len(_MAGIC)) < len(data)  # may hold a reply of theirs, unread
         if not here and not torn:
             continue
         gone += here

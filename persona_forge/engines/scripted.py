@@ -36,10 +36,10 @@ _SENTENCES = {
         "今天我沿着河边走回家。",
         "跟我说说怎么样了。",
         "我妹妹最近在养蜜蜂。",
-        "早上一直下雨,我就没出门。",
+        "早上一直下雨，我就没出门。",
         "我想听你亲口说。",
         "我们一步一步来。",
-        "你要是饿了,锅里还有汤。",
+        "你要是饿了，锅里还有汤。",
     ),
 }
 
@@ -73,6 +73,7 @@ class ScriptedChat:
 class _Fill:
     def __init__(self, ask: Ask, definitions: dict[str, Any], language: str) -> None:
         self._ask, self._definitions, self._bank = ask, definitions, _SENTENCES[language]
+        self._said: set[str] = set()
 
     def value(self, schema: dict[str, Any], path: str) -> Any:
         if "$ref" in schema:
@@ -112,9 +113,13 @@ class _Fill:
                 return self._text(schema.get("minLength", 1), schema.get("maxLength", 10_000), path)
 
     def _text(self, low: int, high: int, path: str) -> str:
-        text = self._bank[self._below(len(self._bank), path)]
+        """Within one reply no text is said twice while the bank and the bounds allow another."""
+        start = self._below(len(self._bank), path)
+        turned = self._bank[start:] + self._bank[:start]
+        text = next((s for s in turned if s[:high] not in self._said), turned[0])
         while len(text) < low:
             text += self._bank[self._below(len(self._bank), f"{path}+{len(text)}")]
+        self._said.add(text[:high])
         return text[:high]
 
     def _below(self, n: int, path: str) -> int:

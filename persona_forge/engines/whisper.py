@@ -1,9 +1,9 @@
 """Whisper (base, int8 on CPU): what words are heard. And a deaf ear for where it is not wanted.
 
 Greedy and without fallback temperatures, so that the same samples give the same words; the language is told, never
-guessed. Mandarin is asked for in simplified characters by the usual prompt; traditional ones may still come. Samples of
-any rate are brought to Whisper's 16 kHz. It leaves out: timestamps, and any judgement of whether speech was there (on
-silence and noise Whisper is known to invent words).
+guessed. Mandarin is asked for in simplified characters by the usual prompt; where traditional ones come all the same,
+they are mapped one by one, by misaki's table. Samples of any rate are brought to Whisper's 16 kHz. It leaves out:
+timestamps, and any judgement of whether speech was there (on silence and noise Whisper is known to invent words).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from persona_forge.engines import weights
 from persona_forge.engines.waveform import resampled
 
 RATE = 16_000
+MISMAPPED = "榜琊"
+"""Simplified as they stand, but the table takes them for something else."""
 PROMPTS = {"en": None, "zh": "以下是普通话的句子。"}
 
 
@@ -44,8 +46,8 @@ class Whisper:
             without_timestamps=True,
             vad_filter=False,
         )
-        between = "" if language == "zh" else " "
-        return between.join(segment.text.strip() for segment in segments)
+        words = [segment.text.strip() for segment in segments]
+        return simplified("".join(words)) if language == "zh" else " ".join(words)
 
     def _loaded(self) -> Any:
         with self._lock:
@@ -57,6 +59,13 @@ class Whisper:
                 folder = weights.pull("whisper-base", self.say)
                 self._model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=self.threads)
             return self._model
+
+
+def simplified(text: str) -> str:
+    """Han characters in their simplified form."""
+    from misaki.zh_normalization.char_convert import tranditional_to_simplified
+
+    return "".join(c if c in MISMAPPED else tranditional_to_simplified(c) for c in text)
 
 
 class Deaf:

@@ -7,6 +7,7 @@ an order of their own. What a seed was allotted before stays, so that growing ad
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 import polars as pl
 
 from persona_forge.core.ids import key64, unit

@@ -13,7 +13,8 @@ from persona_forge.space.compile import Dead, Law, Space
 
 def given(space: Space, seed: Mapping[str, Any]) -> Law | Reject:
     """The law of a seed's rows, or the reason why it can have none: pins that contradict each other or the ontology."""
-    seed_id, pins = seed["seed_id"], {}
+    seed_id: str = seed["seed_id"]
+    pins: dict[str, str] = {}
     for pin in seed["pins"]:
         dimension, value = pin["dimension"], pin["value"]
         if pins.setdefault(dimension, value) != value:

@@ -19,7 +19,8 @@ from persona_forge.core.stage import Made, Reject
 from persona_forge.personas.evidence import given
 from persona_forge.space.compile import Space
 from persona_forge.space.ontology import LANGUAGES
-from persona_forge.space.sample import WITHHELD, draw
+from persona_forge.space.sample import draw
+from persona_forge.space.tiles import WITHHELD
 
 SPLITS = ("train", "validation", "test")
 ORIGINS = ("cover", "fill")

@@ -33,16 +33,19 @@ from persona_forge.space.reason import explain
 from persona_forge.space.tabulate import Tilt, drawing_order, masks_of, weights_of
 
 MOST_CELLS = 4_000_000
-CACHED = 16_000_000
+CACHED = 12_000_000
 """How much is remembered, in units of about 8 bytes."""
 
 Kind = Literal["law", "count"]
+Key = tuple[Kind, int, tuple[int, ...]]
+"""Of what, from which variable down, under which evidence."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Bucket:
     """One variable eliminated (or passed by, if it is evidence) with everything below it."""
 
+    variable: int
     table: Factor | None
     """The product before the sum; its last variable is the bucket's own."""
     out: tuple[Factor, ...]
@@ -51,12 +54,21 @@ class Bucket:
     below: tuple[Bucket, ...]
     packed: Table | None = None
     """The table as alias tables; `alias` fills it in when rows are first drawn."""
+    step: tuple[int, ...] = ()
+    """The axes of the table among the rows of codes; `tiles` fills it in."""
+
+    @cached_property
+    def least(self) -> int:
+        """The fewest values that any possible choice of the other dimensions leaves."""
+        assert self.table is not None
+        open_values = np.count_nonzero(self.table.table, axis=-1)
+        return int(np.min(open_values, initial=self.table.table.shape[-1], where=open_values > 0))
 
     @property
     def size(self) -> int:
         """Roughly, in units of 8 bytes."""
         table = self.table.table if self.table else np.empty(0)
-        return 64 + table.size * (8 if table.dtype == object else 2)
+        return 256 + table.size * (8 if table.dtype == object else 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class Space:
         scopes = [names for part in scoped for names, _ in part]
         self.variables = (LANGUAGE, *drawing_order(self.names, scopes, self.values, most_cells))
         self.number = {name: i for i, name in enumerate(self.variables)}
+        self.row = tuple(self.names.index(name) if name != LANGUAGE else -1 for name in self.variables)
+        """Variable → its row in drawn codes, which follow `names`."""
         self._codes = {name: {v: i for i, v in enumerate(values)} for name, values in self.values.items()}
         self.cards = tuple(len(self.values[name]) for name in self.variables)
         masks, weights = ([factor([self.number[n] for n in names], t) for names, t in part] for part in scoped)
@@ -85,8 +99,8 @@ class Space:
             "count": self._by_bucket(masks),
         }
         self._below, self._seen = self._tree([*masks, *weights])
-        self.free_first = [_free_first(v, masks, card) for v, card in enumerate(self.cards)]
-        self._cache: dict[tuple[Kind, int, tuple[int, ...]], Bucket] = {}
+        self._fresh: dict[Key, Bucket] = {}
+        self._stale: dict[Key, Bucket] = {}
         self._held = 0
         self.id_constants: tuple[Table, Table] | None = None
         """What `sample` adds up to ids; it fills this in."""
@@ -126,8 +140,10 @@ class Space:
     def solve(self, kind: Kind, evidence: Sequence[int], variable: int = 0) -> Bucket:
         """The bucket of a variable and all below it; variable 0 stands for everything."""
         key = (kind, variable, tuple([evidence[v] for v in self._seen[variable]]))
-        if (known := self._cache.get(key)) is not None:
+        if (known := self._fresh.get(key)) is not None:
             return known
+        if (known := self._stale.get(key)) is not None:
+            return self._remember(key, known)
         below = tuple([self.solve(kind, evidence, v) for v in self._below[variable]])
         factors = [slice_at(f, evidence) for f in self._own[kind][variable]]
         factors += [f for bucket in below for f in bucket.out]
@@ -142,19 +158,18 @@ class Space:
         for f in factors:
             if not f.scope:
                 mass *= int(f.table[()])
-        bucket = Bucket(table, tuple([f for f in factors if f.scope]), mass, below)
-        self._remember(key, bucket)
-        return bucket
+        return self._remember(key, Bucket(variable, table, tuple([f for f in factors if f.scope]), mass, below))
 
     def _free(self, variable: int) -> Factor:
         return Factor((variable,), np.ones(self.cards[variable], np.int64), 1)
 
-    def _remember(self, key: tuple[Kind, int, tuple[int, ...]], bucket: Bucket) -> None:
-        self._cache[key] = bucket
+    def _remember(self, key: Key, bucket: Bucket) -> Bucket:
+        """What was not asked for while a whole generation was made is forgotten."""
+        self._fresh[key] = bucket
         self._held += bucket.size
-        if self._held > CACHED:  # forget the older half
-            for old in list(self._cache)[: len(self._cache) // 2]:
-                self._held -= self._cache.pop(old).size
+        if self._held > CACHED // 2:
+            self._stale, self._fresh, self._held = self._fresh, {}, 0
+        return bucket
 
     def given(self, pins: Mapping[str, str], withheld: Collection[str], language: str) -> Law | Dead:
         """The law of a seed's rows. A pinned dimension may be withheld too: it binds the others and is not shown."""
@@ -206,11 +221,13 @@ class Law:
             todo.extend(bucket.below)
             if bucket.table is not None:
                 found.append(bucket)
-        wanted: set[int] = set(range(len(self.evidence))) - self.withheld
-        result = []
-        for bucket in sorted(found, key=lambda b: -_own(b)):
-            if _own(bucket) in wanted:
-                wanted |= set(_scope(bucket))
+        found.sort(key=lambda bucket: bucket.variable)
+        if not self.withheld:
+            return tuple(found)
+        wanted, result = set(range(len(self.evidence))) - self.withheld, []
+        for bucket in reversed(found):
+            if bucket.variable in wanted and bucket.table:
+                wanted |= set(bucket.table.scope)
                 result.append(bucket)
         return tuple(reversed(result))
 
@@ -220,7 +237,9 @@ class Law:
         hidden = self._hidden()
         if not hidden:
             return self.space.solve("count", self.evidence).mass
-        return count_seen(self.space.masks(self.evidence), hidden, self.evidence, self.space.cards)
+        return count_seen(
+            self.space.masks(self.evidence), hidden, self.evidence, self.space.cards, self.space.variables
+        )
 
     def room(self, wanted: int) -> int:
         """min(wanted, total), without counting exactly where it is plain that there is room."""
@@ -228,42 +247,15 @@ class Law:
 
     def at_least(self, number: int) -> bool:
         """Whether there are so many different visible vectors; cheap where there are many more."""
-        if "total" not in self.__dict__ and self._hidden() and self._seen_with_one_choice >= number:
-            return True
-        return self.total >= number
+        return self._surely >= number or self.total >= number
 
     @cached_property
-    def _seen_with_one_choice(self) -> int:
-        """The vectors seen under one possible choice of what is withheld: no more than all of them."""
-        evidence, seen = list(self.evidence), 0
-        for v in self._hidden():
-            for code in self.space.free_first[v]:
-                evidence[v] = code
-                if seen := self.space.solve("count", evidence).mass:
-                    break
-        return seen
+    def _surely(self) -> int:
+        """However a row goes, each visible dimension is left with some number of choices: the product of the least."""
+        return prod(bucket.least for bucket in self.buckets() if bucket.variable not in self.withheld)
 
     def _hidden(self) -> list[int]:
         return sorted(v for v in self.withheld if self.evidence[v] < 0)
-
-
-def _free_first(variable: int, masks: Sequence[Factor], card: int) -> list[int]:
-    """The codes of a variable, those that relations restrict least in front."""
-    freedom = np.zeros(card)
-    for f in masks:
-        if variable in f.scope:
-            axis = f.scope.index(variable)
-            freedom += f.table.mean(axis=tuple(i for i in range(len(f.scope)) if i != axis))
-    return [int(code) for code in np.argsort(-freedom, kind="stable")]
-
-
-def _own(bucket: Bucket) -> int:
-    return _scope(bucket)[-1]
-
-
-def _scope(bucket: Bucket) -> tuple[int, ...]:
-    assert bucket.table is not None
-    return bucket.table.scope
 
 
 def compile_space(ontology: Ontology, tilts: Sequence[Tilt] = (), most_cells: int = MOST_CELLS) -> Space:

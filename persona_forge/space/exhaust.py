@@ -23,14 +23,13 @@ Reals = npt.NDArray[np.float64]
 def listed(law: Law) -> tuple[Codes, Reals]:
     """Every visible vector once, in the order of its codes, and its probability."""
     space = law.space
-    row = {space.number[name]: i for i, name in enumerate(space.names)}
     codes = np.zeros((len(space.names), 1), np.uint8)
-    for variable, i in row.items():
-        codes[i] = max(law.evidence[variable], 0)
+    for variable, row in enumerate(space.row[1:], 1):
+        codes[row] = max(law.evidence[variable], 0)
     chance = np.ones(1)
     for bucket in law.buckets():  # each partial vector has a possible next value: nothing here runs into a dead end
         assert bucket.table is not None
-        *parents, own = (row[v] for v in bucket.table.scope)
+        *parents, own = (space.row[v] for v in bucket.table.scope)
         table = _shares(bucket.table.table)
         lines = table[tuple(codes[p] for p in parents)].reshape(codes.shape[1] if parents else 1, -1)
         before, code = np.nonzero(np.broadcast_to(lines, (codes.shape[1], lines.shape[1])))
@@ -38,15 +37,14 @@ def listed(law: Law) -> tuple[Codes, Reals]:
         codes[own] = code
         chance = chance[before] * lines[before if parents else 0, code]
     for variable in law.withheld:
-        codes[row[variable]] = WITHHELD
+        codes[space.row[variable]] = WITHHELD
     order = np.lexsort(codes[::-1])
     codes, chance = codes[:, order], chance[order]
     fresh = np.ones(len(order), np.bool_)
     fresh[1:] = (codes[:, 1:] != codes[:, :-1]).any(axis=0)
     which = np.cumsum(fresh) - 1
-    return codes[:, fresh], np.bincount(which, chance).astype(
-        np.float64
-    )  # the same vector with other hidden values: one after another
+    united = np.bincount(which, chance)  # the same vector with other hidden values: added one after another
+    return codes[:, fresh], united.astype(np.float64)
 
 
 def _shares(table: npt.NDArray[Any]) -> Reals:
@@ -60,16 +58,8 @@ def extended(law: Law, key: int, seed_id: str, codes: Codes, ids: Ids, stop: int
     every, chance = listed(law)
     hidden = np.array([law.space.number[name] in law.withheld for name in law.space.names])
     names = np.empty((every.shape[1], 2), np.uint64)
-    sign_rows(
-        every,
-        names,
-        0,
-        every.shape[1],
-        hidden,
-        constants_of(law.space)[0],
-        constants_of(law.space)[1],
-        seed_lanes(seed_id),
-    )
+    constants, begins = constants_of(law.space)
+    sign_rows(every, names, 0, every.shape[1], hidden, constants, begins, seed_lanes(seed_id))
     used = np.isin(_as_text(every), _as_text(codes))
     every, chance, names = every[:, ~used], chance[~used], names[~used]
     with np.errstate(over="ignore"):

@@ -27,16 +27,26 @@ def count_seen(
     hidden: Sequence[int],
     evidence: Sequence[int],
     cards: Sequence[int],
+    names: Sequence[str],
     or_cells: int = OR_CELLS,
 ) -> int:
-    """`masks` are 0/1 factors already sliced by the evidence; `hidden` the free variables that are not shown."""
+    """`masks` are 0/1 factors already sliced by the evidence; `hidden` the free variables that are not shown.
+
+    Raises OntologyError, naming them, where withheld dimensions bind one another in too many ways.
+    """
     factors, left = _or_out(list(masks), list(hidden), cards, or_cells)
     sizes = dict(enumerate(cards))
     while left:
         group = _joined(factors, left)
         left = [v for v in left if v not in group]
         sign = len(sizes)  # a new variable: which set of choices
-        factors = _united(factors, group, sign, sizes)
+        try:
+            factors = _united(factors, group, sign, sizes)
+        except _TooMany as error:
+            raise OntologyError(
+                f"what is seen without {', '.join(names[v] for v in group)} can't be counted: too many cases",
+                todo="pin one of these dimensions, or withhold fewer",
+            ) from error
     free = [v for v in range(1, len(cards)) if evidence[v] < 0 and v not in hidden]
     return _summed(factors, [*free, *range(len(cards), len(sizes))], sizes)
 
@@ -75,7 +85,7 @@ def _united(factors: list[Factor], group: list[int], sign: int, sizes: dict[int,
     mine = [f for f in factors if set(group) & set(f.scope)]
     rest = [f for f in factors if not set(group) & set(f.scope)]
     if prod(sizes[v] for v in group) > MOST_CHOICES:
-        raise _too_many(group)
+        raise _TooMany
     outer = [tuple(v for v in f.scope if v not in group) for f in mine]
     allowed = set()
     for codes in combinations_of(*(range(sizes[v]) for v in group)):
@@ -83,7 +93,7 @@ def _united(factors: list[Factor], group: list[int], sign: int, sizes: dict[int,
         tables = [np.asarray(f.table[tuple(at.get(v, slice(None)) for v in f.scope)]) for f in mine]
         if all(t.any() for t in tables):
             allowed.add(tuple(t.astype(bool).tobytes() for t in tables))
-    terms = _terms(_largest(allowed), group)
+    terms = _terms(_largest(allowed))
     sizes[sign] = len(terms)
     shapes = [[sizes[v] for v in scope] for scope in outer]
     result = [factor((sign,), np.array(list(terms.values()), object).reshape(len(terms)))]
@@ -95,6 +105,10 @@ def _united(factors: list[Factor], group: list[int], sign: int, sizes: dict[int,
 
 
 Allowed = tuple[bytes, ...]
+
+
+class _TooMany(Exception):
+    """More choices, or sets of them, than the limits above."""
 
 
 def _and(a: Allowed, b: Allowed) -> Allowed:
@@ -112,7 +126,7 @@ def _largest(allowed: set[Allowed]) -> list[Allowed]:
     return kept
 
 
-def _terms(allowed: Sequence[Allowed], group: Sequence[int]) -> dict[Allowed, int]:
+def _terms(allowed: Sequence[Allowed]) -> dict[Allowed, int]:
     """Inclusion and exclusion: what is allowed by all of a set, and how often it counts."""
     terms: dict[Allowed, int] = {}
     for one in allowed:
@@ -125,15 +139,8 @@ def _terms(allowed: Sequence[Allowed], group: Sequence[int]) -> dict[Allowed, in
             terms[term] = terms.get(term, 0) + times
         terms = {term: times for term, times in terms.items() if times}
         if len(terms) > MOST_SETS:
-            raise _too_many(group)
+            raise _TooMany
     return terms
-
-
-def _too_many(group: Sequence[int]) -> OntologyError:
-    return OntologyError(
-        f"{len(group)} withheld dimensions that bind one another are too many to count what can be seen",
-        todo="pin one of them, or withhold fewer",
-    )
 
 
 def _summed(factors: list[Factor], free: list[int], sizes: dict[int, int]) -> int:

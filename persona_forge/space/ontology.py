@@ -39,6 +39,12 @@ __all__ = ["LANGUAGE", "LANGUAGES", "Dimension", "Ontology", "Relation", "Value"
 
 Domains = Mapping[str, tuple[str, ...]]
 
+FRAMES = {
+    "en": ("I am {}", "I'm {}", "I work as {}", "you are {}"),
+    "zh": ("我是{}", "我是一名{}", "我是一位{}", "我是个{}", "你是一名{}", "你是一位{}"),
+}
+"""What a noun stands for as a cue."""
+
 
 def read_ontology(text: str, where: str) -> Ontology:
     """The ontology in a TOML text; `where` names the file in errors. Raises OntologyError."""
@@ -133,13 +139,15 @@ def _dimension(name: str, body: Any, where: str) -> Dimension:
 
 def _value(name: str, body: Any, where: str) -> Value:
     _text(name, where)
-    _keys(body, where, {"weight", "label", "phrase"}, {"cues"})
+    _keys(body, where, {"weight", "label", "phrase"}, {"cues", "nouns"})
+    cues = _cues(body.get("cues", {}), f"{where}.cues")
+    nouns = _cues(body.get("nouns", {}), f"{where}.nouns")
     return Value(
         name,
         _number(body["weight"], f"{where}.weight"),
         _words(body["label"], f"{where}.label"),
         _words(body["phrase"], f"{where}.phrase"),
-        _cues(body.get("cues", {}), f"{where}.cues"),
+        {lang: _framed(nouns.get(lang, ()), lang) + cues.get(lang, ()) for lang in LANGUAGES if lang in cues | nouns},
     )
 
 
@@ -153,6 +161,10 @@ def _cues(table: Any, where: str) -> dict[str, tuple[str, ...]]:
         if len(set(cues)) < len(cues):
             raise OntologyError(f"{where}.{language}: a cue stands twice", todo="remove one")
     return result
+
+
+def _framed(nouns: tuple[str, ...], language: str) -> tuple[str, ...]:
+    return tuple(frame.format(noun) for noun in nouns for frame in FRAMES[language])
 
 
 def _choice(table: Any, where: str, domains: Domains) -> Choice:

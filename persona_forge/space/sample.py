@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from persona_forge.core.errors import ForgeError
 from persona_forge.core.ids import key64
-from persona_forge.space.compile import Law, Space
+from persona_forge.space.compile import Law
 from persona_forge.space.exhaust import extended
 from persona_forge.space.identity import Ids
-from persona_forge.space.tiles import WITHHELD, Codes, drawn
+from persona_forge.space.tiles import Codes, drawn
 
 MOST_ATTEMPTS = 1 << 20
 FEW_ATTEMPTS = 64
@@ -22,8 +22,8 @@ LISTABLE = 1 << 22
 def draw(law: Law, run_key: int, seed_id: str, first: int, stop: int) -> tuple[Codes, Ids]:
     """Rows first … stop - 1 of a seed (fewer where it has no more): codes [dimension, row] and ids [row, lane].
 
-    Codes index `space.values[name]` for the names of `space.names`; 255 stands for withheld. The earlier rows of the
-    seed are drawn too, for a row may not repeat them.
+    Codes index `space.values[name]` for the names of `space.names`; a withheld dimension has 255 throughout. The
+    earlier rows of the seed are drawn too, for a row may not repeat them.
     """
     if not 0 <= first <= stop:
         raise ForgeError(f"rows {first} to {stop} of seed {seed_id!r}", allowed="0 ≤ first ≤ stop")
@@ -42,10 +42,8 @@ def draw(law: Law, run_key: int, seed_id: str, first: int, stop: int) -> tuple[C
     return codes[:, first:], ids[first:]
 
 
-def names_of(space: Space, codes: Codes, row: int) -> dict[str, str]:
+def traits_of(law: Law, codes: Codes, row: int) -> dict[str, str]:
     """The visible traits of one row."""
-    return {
-        name: space.values[name][code]
-        for name, code in zip(space.names, codes[:, row], strict=True)
-        if code != WITHHELD
-    }
+    space = law.space
+    shown = [(name, i) for i, name in enumerate(space.names) if space.number[name] not in law.withheld]
+    return {name: space.values[name][codes[i, row]] for name, i in shown}

@@ -54,6 +54,11 @@ def weights_of(
             at = [[values[n].index(v) for v in w.given.get(n, values[n])] for n in parents]
             table[np.ix_(*at)] = quantise(shares, UNITS)
         result.append((names, table))
+    for names, table in tilts:
+        if table.shape != tuple(_shape(names, values, most, ontology.where)) or (table < 1).any():
+            raise OntologyError(
+                f"{ontology.where}: a tilt over {', '.join(names)} of the wrong shape, or with a weight below 1"
+            )
     return sorted(result, key=lambda part: part[0][-1]) + sorted(tilts, key=lambda part: part[0])
 
 
@@ -71,20 +76,26 @@ def _shape(names: Iterable[str], values: Mapping[str, tuple[str, ...]], most: in
 def drawing_order(
     names: Sequence[str], scopes: Iterable[Iterable[str]], values: Mapping[str, tuple[str, ...]], most: int
 ) -> tuple[str, ...]:
-    """The reverse of an elimination order: always the dimension whose table is the smallest."""
+    """The reverse of an elimination order: always the dimension whose table is the smallest.
+
+    Among equals the one that the fewest others have been eliminated into: what many seeds share stays low in the tree,
+    and what differs with every pin comes last, where tables are small.
+    """
     near: dict[str, set[str]] = {name: set() for name in names}
     for scope in scopes:
         bound = set(scope) - {LANGUAGE}
         for name in bound:
             near[name] |= bound - {name}
-    order = []
+    order: list[str] = []
+    below = dict.fromkeys(names, 1)
     while near:
-        name = min(near, key=lambda n: (prod(len(values[m]) for m in near[n]) * len(values[n]), n))
+        name = min(near, key=lambda n: (prod(len(values[m]) for m in near[n]) * len(values[n]), below[n], n))
         around = near.pop(name)
         _shape(sorted(around | {name}), values, most, "compiling")
         for other in around:
             near[other] |= around - {other}
             near[other].discard(name)
+            below[other] += below[name]
         order.append(name)
     return tuple(reversed(order))
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from numba import njit
 
 from persona_forge.space.alias import Cells, packed
-from persona_forge.space.compile import Law
+from persona_forge.space.compile import Bucket, Law
 from persona_forge.space.identity import Ids, constants_of, seed_lanes, sign_rows
 from persona_forge.space.philox import fill
 
@@ -29,69 +29,61 @@ TILE = 512
 class Drawing:
     """A law as the arrays that the compiled loop reads."""
 
-    steps: Whole
-    """[step, 3]: row of `codes`, number of values, where its alias tables begin."""
-    parents: Whole
-    """[step, most parents, 2]: row of `codes` and stride."""
-    how_many: Whole
-    """[step]: number of parents."""
+    program: Whole
+    """Step by step: row of codes, number of values, begin in cells, number of parents, then row and stride of each."""
     cells: Cells
     fixed: Whole
-    """[dimension]: the code of a pinned dimension, 255 of a withheld one, -1 where it is drawn."""
+    """[row of codes]: the code of a pinned dimension, 255 of a withheld one, -1 where it is drawn."""
     hidden: npt.NDArray[np.bool_]
-    constants: Ids
-    """[dimension's begin + code, lane]"""
-    begins: Whole
 
 
 def drawing(law: Law) -> Drawing:
-    space = law.space
-    row = {space.number[name]: i for i, name in enumerate(space.names)}
-    fixed = np.full(len(space.names), -1, np.int64)
-    hidden = np.zeros(len(space.names), np.bool_)
-    for variable, i in row.items():
-        hidden[i] = variable in law.withheld
-        fixed[i] = WITHHELD if hidden[i] else law.evidence[variable]
-    steps, parents, cells, begin = [], [], [], 0
+    program: list[int] = []
+    cells: list[Cells] = []
+    begin = 0
     for bucket in law.buckets():
-        assert bucket.table is not None
-        scope, shape = bucket.table.scope, bucket.table.table.shape
-        steps.append((row[scope[-1]], shape[-1], begin))
-        strides = [int(np.prod(shape[i + 1 :])) for i in range(len(scope) - 1)]
-        parents.append([(row[v], stride) for v, stride in zip(scope, strides, strict=False)])
+        own, card, *parents = bucket.step or _step(bucket, law.space.row)
+        program += (own, card, begin, len(parents) // 2, *parents)
         cells.append(packed(bucket))
         begin += cells[-1].size
-    most = max((len(p) for p in parents), default=0)
-    padded = np.zeros((len(steps), most, 2), np.int64)
-    for s, pairs in enumerate(parents):
-        padded[s, : len(pairs)] = np.array(pairs, np.int64).reshape(-1, 2)
+    fixed = [-1] * len(law.space.names)
+    hidden = [False] * len(fixed)
+    for variable, row in enumerate(law.space.row[1:], 1):
+        hidden[row] = variable in law.withheld
+        fixed[row] = WITHHELD if hidden[row] else law.evidence[variable]
     return Drawing(
-        np.array(steps, np.int64).reshape(-1, 3),
-        padded,
-        np.array([len(p) for p in parents], np.int64),
+        np.array(program, np.int64),
         np.concatenate(cells) if cells else np.zeros(1, np.uint64),
-        fixed,
-        hidden,
-        *constants_of(space),
+        np.array(fixed, np.int64),
+        np.array(hidden),
     )
+
+
+def _step(bucket: Bucket, row: tuple[int, ...]) -> tuple[int, ...]:
+    assert bucket.table is not None
+    *parents, own = bucket.table.scope
+    shape, stride, pairs = bucket.table.table.shape, 1, []
+    for variable, card in zip(reversed(parents), reversed(shape), strict=False):
+        stride *= card
+        pairs += [row[variable], stride]
+    bucket.step = (row[own], shape[-1], *pairs)
+    return bucket.step
 
 
 @njit(cache=True)
 def _draw_tile(
-    codes: Any, first: int, count: int, attempt: int, key: Any, steps: Any, parents: Any, how_many: Any, cells: Any,
-    words: Any, at: Any,
+    codes: Any, first: int, count: int, attempt: int, key: Any, program: Any, cells: Any, words: Any, at: Any
 ) -> None:  # fmt: skip
     """Fills codes[drawn rows, first : first + count] for one attempt."""
-    for s in range(steps.shape[0]):
-        if s & 3 == 0:
-            fill(words, first, count, s >> 2, attempt, key)
-        word = words[s & 3]
-        out = codes[steps[s, 0]]
-        k, begin = np.uint64(steps[s, 1]), steps[s, 2]
-        for i in range(count):
-            at[i] = begin
-        for p in range(how_many[s]):
-            parent, stride = codes[parents[s, p, 0]], parents[s, p, 1]
+    step = where = 0
+    while where < program.size:
+        if step & 3 == 0:
+            fill(words, first, count, step >> 2, attempt, key)
+        word, out, k = words[step & 3], codes[program[where]], np.uint64(program[where + 1])
+        at[:count] = program[where + 2]
+        stop = where + 4 + 2 * program[where + 3]
+        for p in range(where + 4, stop, 2):
+            parent, stride = codes[program[p]], program[p + 1]
             for i in range(count):
                 at[i] += parent[first + i] * stride
         for i in range(count):
@@ -100,12 +92,13 @@ def _draw_tile(
             cell = cells[at[i] + np.int64(column)]
             low = wide & np.uint64(0xFFFFFFFF)
             out[first + i] = column if low < (cell & np.uint64(0xFFFFFFFF)) else cell >> np.uint64(32)
+        step, where = step + 1, stop
 
 
 @njit(cache=True)
 def _rows(
-    codes: Any, ids: Any, limit: int, key: Any, seed: Any, steps: Any, parents: Any, how_many: Any, cells: Any,
-    fixed: Any, hidden: Any, constants: Any, begins: Any,
+    codes: Any, ids: Any, limit: int, key: Any, seed: Any, program: Any, cells: Any, fixed: Any, hidden: Any,
+    constants: Any, begins: Any,
 ) -> int:  # fmt: skip
     """Draws rows 0 … n - 1, all different; returns how many were done before one needed more than `limit` attempts."""
     dimensions, n = codes.shape
@@ -120,7 +113,7 @@ def _rows(
             codes[d, :] = fixed[d]
     for first in range(0, n, TILE):
         count = min(TILE, n - first)
-        _draw_tile(codes, first, count, 0, key, steps, parents, how_many, cells, words, at)
+        _draw_tile(codes, first, count, 0, key, program, cells, words, at)
         sign_rows(codes, ids, first, count, hidden, constants, begins, seed)
         for i in range(first, first + count):
             attempt = 0
@@ -134,7 +127,7 @@ def _rows(
                 attempt += 1
                 if attempt >= limit:
                     return int(i)
-                _draw_tile(codes, i, 1, attempt, key, steps, parents, how_many, cells, words, at)
+                _draw_tile(codes, i, 1, attempt, key, program, cells, words, at)
                 sign_rows(codes, ids, i, 1, hidden, constants, begins, seed)
         for d in range(dimensions):
             if hidden[d]:
@@ -158,7 +151,6 @@ def drawn(law: Law, key: int, seed_id: str, stop: int, limit: int) -> tuple[Code
     d = drawing(law)
     codes = np.empty((len(law.space.names), stop), np.uint8)
     ids = np.empty((stop, 2), np.uint64)
-    seed = seed_lanes(seed_id)
-    done = _rows(codes, ids, limit, np.uint64(key), seed, d.steps, d.parents, d.how_many, d.cells, d.fixed, d.hidden,
-                 d.constants, d.begins)  # fmt: skip
+    done = _rows(codes, ids, limit, np.uint64(key), seed_lanes(seed_id), d.program, d.cells, d.fixed, d.hidden,
+                 *constants_of(law.space))  # fmt: skip
     return codes, ids, done

@@ -16,6 +16,6 @@ _LINES = re.compile(r"\s*\n\s*")
 
 def normalise(text: str) -> str:
     """Also drops control characters and direction overrides; idempotent."""
-    text = _INVISIBLE.sub("", text.replace("\r\n", "\n")).translate(_FULL_WIDTH)
+    text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).translate(_FULL_WIDTH)
     text = unicodedata.normalize("NFC", text)
     return _LINES.sub("\n", _SPACES.sub(" ", text)).strip()

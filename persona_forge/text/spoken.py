@@ -6,14 +6,23 @@ import re
 
 from persona_forge.text.normalise import normalise
 
-_ASIDE = re.compile(r"\([^()]*\)|（[^（）]*）|\[[^\[\]]*\]|【[^【】]*】|\*[^*]+\*|<[^<>]*>|\{[^{}]*\}")
-_MARKUP = re.compile(r"[*_#`~|<>{}\[\]]+")
-_PICTURES = re.compile(r"[\u2190-\u2bff\ufe00-\ufe0f\U0001f000-\U0001ffff]")
+_BOLD = re.compile(r"(\*\*|__)(?=\S)([^*_]+)\1")
+_ASIDE = re.compile(
+    r"\([^()]*\)|（[^（）]*）|\[[^\[\]]*\]|【[^【】]*】|\{[^{}]*\}|\*[^*]+\*|</?[A-Za-z][^<>]*>"
+)  # innermost first: see below
+_MARKUP = re.compile(r"[*_#`~|<>{}\[\]()（）【】]+")
+_PICTURES = re.compile(r"[\u20e3\u2190-\u2bff\ufe00-\ufe0f\U0001f000-\U0001ffff]")
+_QUOTED = re.compile(r"[\"“「‘']([^\"“”「」]*)[\"”」’']")
 _LETTER = re.compile(r"[^\W_]")
 
 
 def spoken(line: str) -> str:
-    """The words alone; empty if there are none."""
-    line = _PICTURES.sub("", _MARKUP.sub(" ", _ASIDE.sub(" ", line)))
-    line = normalise(line.replace("\n", " ")).strip(" \"“”「」'‘’")
+    """The words alone, on one line; empty if there are none. Idempotent."""
+    line = _BOLD.sub(r"\2", _PICTURES.sub("", line))
+    found = 1
+    while found:  # an aside may hold another
+        line, found = _ASIDE.subn(" ", line)
+    line = normalise(_MARKUP.sub(" ", line).replace("\n", " "))
+    if whole := _QUOTED.fullmatch(line):
+        line = whole.group(1).strip()
     return line if _LETTER.search(line) else ""

@@ -22,9 +22,10 @@ SPEEDS = ("slow", "medium_slow", "medium", "medium_fast", "fast")
 VOLUMES = ("whisper", "soft", "normal", "loud", "shout")
 PITCHES = ("low", "medium_low", "medium", "medium_high", "high")
 """A turn's pitch is direction for the whole of it, and no inline tag."""
-NAMES = frozenset({*EVENTS, *EMOTIONS, *SPEEDS, *VOLUMES, "pause"})
+PAUSE = "pause"
+NAMES = frozenset({*EVENTS, *EMOTIONS, *SPEEDS, *VOLUMES, PAUSE})
 
-_TOKEN = re.compile(r"\{\{|\}\}|\{([a-z_]+)(?::([0-9.]+))?\}|[^{}]+|[{}]")
+_TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[a-z_]+)(?::(?P<value>\d+(?:\.\d+)?(?:e-?\d+)?))?\}|[^{}]+|[{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +34,18 @@ class Cue:
     """The character of the bare words that it stands before."""
     name: str
     value: float | None = None
+    """Seconds of a pause, which needs one; intensity of a mood, which may have one."""
 
 
 def parse(tagged: str) -> tuple[str, tuple[Cue, ...]]:
-    """Bare words and cues; raises ForgeError for an unknown tag or a lone brace."""
+    """Bare words and cues; raises ForgeError for an unknown tag, a value that does not belong, or a lone brace."""
     words: list[str] = []
     cues: list[Cue] = []
     at = 0
     for match in _TOKEN.finditer(tagged):
-        token, name, value = match.group(0), match.group(1), match.group(2)
-        if name:
-            if name not in NAMES:
-                raise ForgeError(f"unknown tag {token} in {tagged!r}", allowed=", ".join(sorted(NAMES)))
-            cues.append(Cue(at, name, float(value) if value else None))
+        token, value = match.group(0), match["value"]
+        if match["name"]:
+            cues.append(_checked(Cue(at, match["name"], None if value is None else float(value)), tagged))
             continue
         if token in "{}":
             raise ForgeError(f"a lone {token!r} in {tagged!r}", todo="double a brace that is meant as one")
@@ -56,14 +56,33 @@ def parse(tagged: str) -> tuple[str, tuple[Cue, ...]]:
 
 
 def render(words: str, cues: Iterable[Cue]) -> str:
-    """Tagged text; cues at one place keep their order."""
+    """Tagged text; cues at one place keep their order. Raises ForgeError for a cue that `parse` would not give."""
     parts: list[str] = []
     at = 0
     for cue in sorted(cues, key=lambda c: c.char_pos):
+        if not 0 <= cue.char_pos <= len(words):
+            raise ForgeError(f"a cue before character {cue.char_pos} of {words!r}", allowed=f"0 to {len(words)}")
         parts.append(_escape(words[at : cue.char_pos]))
-        parts.append(f"{{{cue.name}}}" if cue.value is None else f"{{{cue.name}:{cue.value:g}}}")
+        parts.append(_tag(_checked(cue, words)))
         at = cue.char_pos
     return "".join([*parts, _escape(words[at:])])
+
+
+def _checked(cue: Cue, text: str) -> Cue:
+    if cue.name not in NAMES:
+        raise ForgeError(f"unknown tag {_tag(cue)} in {text!r}", allowed=", ".join(sorted(NAMES)))
+    if cue.value is None and cue.name == PAUSE:
+        raise ForgeError(f"a pause without its length in {text!r}", allowed="{pause:0.4}, in seconds")
+    if cue.value is not None and (cue.name not in (PAUSE, *EMOTIONS) or not 0 <= cue.value < float("inf")):
+        raise ForgeError(f"{_tag(cue)} in {text!r}", allowed="a number from 0 on, for a pause or a mood alone")
+    return cue
+
+
+def _tag(cue: Cue) -> str:
+    if cue.value is None:
+        return f"{{{cue.name}}}"
+    short = f"{cue.value:g}"
+    return f"{{{cue.name}:{short.replace('+', '') if float(short) == cue.value else repr(cue.value).replace('+', '')}}}"
 
 
 def _escape(words: str) -> str:

@@ -24,8 +24,8 @@ def _template(source: str) -> Template:
 
 
 def fill(source: str, values: Mapping[str, Any]) -> str:
-    """The template with its values; raises ForgeError for a template that is broken or asks for what it may not have."""
+    """The template with its values; raises ForgeError if it is broken or asks for what it may not have."""
     try:
         return _template(source).render(values).strip()
-    except TemplateError as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError) as error:  # jinja lets some of Python's own through
         raise ForgeError(f"a template cannot be filled: {error}", allowed=", ".join(sorted(values))) from error

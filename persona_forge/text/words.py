@@ -1,7 +1,7 @@
 """Words as a recogniser is judged by them: WER for English, CER for Chinese.
 
-Both sides are brought to one spelling first (case, punctuation, Chinese numerals up to 99), then compared by edit
-distance (Levenshtein 1966) over words or characters.
+Both sides are brought to one spelling first (case, punctuation, whole numbers up to 99 in words), then compared by edit
+distance (Levenshtein 1966) over words or characters. Longer numbers, dates and sums are left as they are written.
 """
 
 from __future__ import annotations
@@ -10,21 +10,31 @@ import re
 
 from persona_forge.text.normalise import normalise
 
-_EN_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_EN_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)*")
 _ZH_UNIT = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[a-z]+|[0-9]")
-_NUMBER = re.compile(r"\d{1,2}(?!\d)(?<!\d\d\d)")
+_NUMBER = re.compile(r"(?<![\d.,:])\d{1,2}(?![\d]|[.,:]\d)")
 _DIGITS = "零一二三四五六七八九"
+_ONE_SOUND = str.maketrans("两〇", "二零")
+_ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+         "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 def units(text: str, language: str) -> list[str]:
     """Words (en) or characters (zh; a Latin word counts as one)."""
     text = normalise(text).lower().replace("’", "'")
     if language == "en":
-        return _EN_WORD.findall(text)
-    return _ZH_UNIT.findall(_NUMBER.sub(lambda m: _numeral(int(m.group(0))), text))
+        return _EN_WORD.findall(_NUMBER.sub(lambda m: _english(int(m.group(0))), text))
+    return _ZH_UNIT.findall(_NUMBER.sub(lambda m: _chinese(int(m.group(0))), text).translate(_ONE_SOUND))
 
 
-def _numeral(n: int) -> str:
+def _english(n: int) -> str:
+    if n < 20:
+        return _ONES[n]
+    return _TENS[n // 10 - 2] + (f" {_ONES[n % 10]}" if n % 10 else "")
+
+
+def _chinese(n: int) -> str:
     if n < 10:
         return _DIGITS[n]
     tens, ones = divmod(n, 10)

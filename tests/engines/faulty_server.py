@@ -13,9 +13,14 @@ import json
 import random
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+
+from persona_forge.core.ports import Ask, Chat
+from persona_forge.engines.contract_chat import Line
+from persona_forge.engines.openai import OpenAIChat
 
 GOOD = json.dumps({"speaker": "nurse", "line": "你好,今天怎么样?", "mood": 3})
 STATUS = {
@@ -142,6 +147,30 @@ class Server:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         return runner, runner.addresses[0][1]
+
+
+def served(test: Callable[[Server, OpenAIChat], Awaitable[None]], *, timeout_s: float = 5.0, **plan: Any) -> None:
+    """Runs a test against a real server with a plan of faults."""
+
+    async def run() -> None:
+        server = Server(**plan)
+        runner, port = await server.start()
+        chat = OpenAIChat("m", base_url=f"http://127.0.0.1:{port}/v1", timeout_s=timeout_s)
+        try:
+            await test(server, chat)
+        finally:
+            await chat.close()
+            await runner.cleanup()
+
+    asyncio.run(run())
+
+
+async def failure(chat: Chat, ask: Ask) -> Exception:
+    try:
+        await chat.ask(ask, Line)
+    except Exception as error:
+        return error
+    raise AssertionError("it was answered")
 
 
 async def _serve(options: dict[str, Any]) -> None:

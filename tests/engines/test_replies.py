@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import signal
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -223,6 +226,16 @@ def test_a_withdrawn_seed_leaves_no_byte_and_the_others_stay(tmp_path: Path) -> 
     dying.replies.close()
 
 
+def test_a_withdrawn_seed_leaves_no_byte_behind_a_record_that_does_not_check(tmp_path: Path) -> None:
+    asks = [Ask(f"{seed}-0", seed, (Message("user", "hello"),)) for seed in ("bruno", "alice")]
+    _, dying = asked(Counting(), tmp_path, *asks, close=False)
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes().replace(b"bruno-0", b"bruno-9"))
+    assert forget(tmp_path, ["alice"]) == 0  # it could not be read, and goes all the same
+    assert b"alice" not in path.read_bytes()
+    dying.replies.close()
+
+
 def test_forgetting_a_seed_that_never_was_changes_nothing(tmp_path: Path) -> None:
     asked(Counting(), tmp_path, question("r"))
     before = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
@@ -230,22 +243,36 @@ def test_forgetting_a_seed_that_never_was_changes_nothing(tmp_path: Path) -> Non
     assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == before
 
 
-def test_a_full_disk_is_named_and_what_was_stored_before_stays_whole() -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
-    replies = Replies(Path("/proc/self/task"))  # no segments there, and nothing can be created
-    with pytest.raises(StorageError, match="can't be stored"):
-        replies.asked(bytes(16), "s")
+def test_a_full_disk_is_named_and_what_was_stored_before_stays_whole(tmp_path: Path) -> None:
+    replies, heard = Replies(tmp_path), Heard("x" * 2_000, "whole", Usage())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file that may not grow stands for a disk that is full
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, hard))
+    try:
+        for i in range(2):
+            replies.put(bytes([i]) * 16, question("r"), heard, ScriptedChat())
+        with pytest.raises(StorageError, match="can't be stored"):
+            replies.put(bytes([2]) * 16, question("r"), heard, ScriptedChat())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, old)
+    replies.put(bytes([9]) * 16, question("r"), heard, ScriptedChat())
+    replies.close()
+    again = Replies(tmp_path)
+    assert len(again) == 3
+    assert again.get(bytes([9]) * 16) == heard
+    again.close()
 
 
-def test_a_hundred_thousand_replies_open_within_a_second(tmp_path: Path) -> None:
-    import time
-
+def test_replies_open_at_a_rate_of_a_hundred_thousand_a_second(tmp_path: Path) -> None:
     replies = Replies(tmp_path)
     heard, ask, chat = Heard("x" * 300, "whole", Usage(1, 1)), question("r"), ScriptedChat()
     for i in range(20_000):
         replies.put(i.to_bytes(16, "little"), ask, heard, chat)
     replies.close()
-    start = time.process_time()
-    assert stored_keys(tmp_path) == 20_000
-    assert (time.process_time() - start) * 5 < 1
+    seconds = []
+    for _ in range(3):
+        start = time.process_time()
+        assert stored_keys(tmp_path) == 20_000
+        seconds.append(time.process_time() - start)
+    assert min(seconds) * 5 < 1

@@ -163,6 +163,17 @@ def test_without_pip_it_says_how_to_get_one(cache: Path, tmp_path: Path, monkeyp
     assert "ensurepip" in caught.value.todo
 
 
+def test_who_comes_second_takes_what_the_first_one_left(cache: Path) -> None:
+    def overtaken(line: str) -> None:
+        if "5 of 5" in line:
+            first = fetch(MODEL, print)
+            (first / "by-the-first").touch()
+
+    assert fetch(MODEL, overtaken) == cache / "model"
+    assert left(cache / "model") == ["by-the-first", "c.json", weights.MARKER, "model.bin"]
+    assert left(cache) == ["model"]
+
+
 # ---- npm
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
-from random_ontologies import Plain, Vector, plains, seeded
+from hypothesis import strategies as st
+from random_ontologies import Plain, Vector, plains, seeded, show
 
 from persona_forge.core.errors import OntologyError
 from persona_forge.space.alias import packed
@@ -37,7 +39,7 @@ def chain(law: Law) -> dict[Vector, Fraction]:
 
 
 @given(plains())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_the_count_is_that_of_brute_force(plain: Plain) -> None:
     ontology = read_ontology(plain.text(), "random.toml")
     brute = {language: len(plain.vectors(language, {})) for language in ("en", "zh")}
@@ -48,7 +50,7 @@ def test_the_count_is_that_of_brute_force(plain: Plain) -> None:
 
 
 @given(seeded())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_the_law_of_a_seed_is_exactly_that_of_rejection(case: tuple[Plain, str, dict[str, str], set[str]]) -> None:
     plain, language, pins, withheld = case
     law = plain.space().given(pins, withheld, language)
@@ -62,7 +64,7 @@ def test_the_law_of_a_seed_is_exactly_that_of_rejection(case: tuple[Plain, str, 
 
 
 @given(seeded())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_can_be_seen_is_counted_alike_by_or_and_by_inclusion_and_exclusion(
     case: tuple[Plain, str, dict[str, str], set[str]],
 ) -> None:
@@ -72,7 +74,7 @@ def test_what_can_be_seen_is_counted_alike_by_or_and_by_inclusion_and_exclusion(
     hidden = sorted(space.number[n] for n in withheld - set(pins))
     brute = len(plain.law(language, pins, withheld))
     for or_cells in (0, 8, 1 << 18):
-        assert count_seen(space.masks(evidence), hidden, evidence, space.cards, or_cells) == brute
+        assert count_seen(space.masks(evidence), hidden, evidence, space.cards, space.variables, or_cells) == brute
 
 
 @given(seeded())
@@ -115,7 +117,7 @@ def check_alias(bucket: Bucket) -> None:
 
 
 @given(seeded())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_an_explanation_is_given_exactly_for_what_is_impossible(
     case: tuple[Plain, str, dict[str, str], set[str]],
 ) -> None:
@@ -123,6 +125,27 @@ def test_an_explanation_is_given_exactly_for_what_is_impossible(
     ontology = read_ontology(plain.text(), "random.toml")
     told = explain(ontology, {**pins, "language": language})
     assert (told == ()) == bool(plain.vectors(language, pins))
+
+
+@given(seeded(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_fitted_weight_tilts_the_law_by_exactly_its_entries(
+    case: tuple[Plain, str, dict[str, str], set[str]], data: st.DataObject
+) -> None:
+    plain, language, pins, _ = case
+    names = tuple(list(plain.values)[:2])
+    shape = tuple(len(plain.values[n]) for n in names)
+    entries = data.draw(st.lists(st.integers(1, 10**6), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]))
+    table = np.array(entries, np.int64).reshape(shape)
+    space = compile_space(read_ontology(plain.text(), "random.toml"), [(names, table)])
+    law = space.given(pins, set(), language)
+    if isinstance(law, Dead):
+        return
+    mass = {}
+    for vector in plain.vectors(language, pins):
+        at = tuple(space.values[n].index(vector[n]) for n in names)
+        mass[show(vector, set())] = plain.weight(vector) * int(table[at])
+    assert chain(law) == {seen: Fraction(m, sum(mass.values())) for seen, m in mass.items()}
 
 
 @given(seeded())

@@ -97,6 +97,12 @@ def test_bad_input_is_refused_with_its_place(old: str, new: str, said: str, hint
     assert hint in caught.value.todo
 
 
+def test_a_noun_stands_for_cues() -> None:
+    text = GOOD.replace('cues = { en = ["I am large"] }', 'nouns = { en = ["a giant"] }, cues = { en = ["I loom"] }')
+    cues = ("I am a giant", "I'm a giant", "I work as a giant", "you are a giant", "I loom")
+    assert read(text).dimension("size").values[1].cues == {"en": cues}
+
+
 def test_a_dimension_of_more_than_256_values_is_refused() -> None:
     line = "v{} = {{ weight = 1, label = {{ en = 'x', zh = 'x' }}, phrase = {{ en = 'x', zh = 'x' }} }}"
     head = "[dimensions.many]\nlabel = { en = 'x', zh = 'x' }\n[dimensions.many.values]\n"
@@ -107,13 +113,13 @@ def test_a_dimension_of_more_than_256_values_is_refused() -> None:
 
 def test_weights_in_a_circle_are_refused_with_the_circle() -> None:
     second = '{ of = "size", given = { noise = "loud" }, percent = { large = 90 } } ]'
-    with pytest.raises(OntologyError, match="relations.weights: .* → size.* is a circle"):
+    with pytest.raises(OntologyError, match=r"relations.weights: .* → size.* is a circle"):
         read(GOOD.replace("percent = { loud = 80 } } ]", "percent = { loud = 80 } }, " + second))
 
 
 def test_weights_that_speak_of_the_same_case_are_refused() -> None:
     second = '{ of = "noise", given = { language = "en" }, percent = { loud = 90 } } ]'
-    with pytest.raises(OntologyError, match="entry 2: weighs noise where .*entry 1 already does"):
+    with pytest.raises(OntologyError, match=r"entry 2: weighs noise where .*entry 1 already does"):
         read(GOOD.replace("percent = { loud = 80 } } ]", "percent = { loud = 80 } }, " + second))
 
 
@@ -185,7 +191,7 @@ def test_the_bundled_ontology_has_no_problems(bundled: Ontology) -> None:
 
 def test_the_bundled_ontology_has_what_the_acts_use(bundled: Ontology) -> None:
     assert len(bundled.dimensions) == 41
-    assert len(bundled.relations) == 106
+    assert len(bundled.relations) == 108
     domains = bundled.domains()
     assert domains["age_band"] == ("child", "teen", "young_adult", "adult", "middle_aged", "senior", "elderly")
     assert domains["voice_age"] == ("child", "teen", "young_adult", "middle_aged", "elderly")

@@ -65,6 +65,12 @@ def test_pauses_are_found_to_20_ms_at_any_level(gaps: list[float], lead: float, 
     assert np.allclose(found, truth, atol=0.02)
 
 
+def test_a_quiet_room_is_no_speech() -> None:
+    clip = np.concatenate([hum(0.5, 150), quiet(0.6), hum(0.5, 150)])
+    room = 0.0005 * np.random.default_rng(1).standard_normal(clip.size)
+    assert np.allclose(pauses(activity((clip + room).astype(np.float32), RATE)), [(0.5, 1.1)], atol=0.02)
+
+
 def test_a_short_gap_is_no_pause() -> None:
     assert pauses(activity(np.concatenate([hum(0.5, 150), quiet(0.15), hum(0.5, 150)]), RATE)) == []
 
@@ -92,6 +98,12 @@ def test_a_swinging_tone_has_the_spread_of_its_sine(centre: float, spread_st: fl
     found = measure(hum(3, centre * 2 ** (swing / 12)), RATE, "a", "en")
     assert found.f0_median_hz == pytest.approx(centre, rel=0.02)
     assert found.f0_sd_st == pytest.approx(spread_st, rel=0.06)
+
+
+def test_what_is_far_outside_of_the_speaker_s_range_is_not_the_speaker() -> None:
+    found = measure(np.concatenate([hum(1, 110), hum(0.25, 430), hum(1, 110)]), RATE, "a", "en")
+    assert found.f0_median_hz == pytest.approx(110, rel=0.01)
+    assert found.f0_sd_st < 0.5
 
 
 def test_rate_leaves_silence_out() -> None:

@@ -49,7 +49,10 @@ class Table:
         return frame
 
     def conform(self, frame: pl.DataFrame) -> pa.Table:
-        """The frame as an Arrow table of exactly this schema; raises if a column is missing, unknown or has a null."""
+        """The frame as an Arrow table of exactly this schema.
+
+        Raises ForgeError for a column that is missing, unknown or of another type, or that has a null and may not.
+        """
         given, wanted = set(frame.columns), set(self.names)
         if given != wanted:
             raise ForgeError(
@@ -60,7 +63,15 @@ class Table:
         for column in self.columns:
             if not column.nullable and table[column.name].null_count:
                 raise ForgeError(f"{self.name}.{column.name} has nulls, and may have none")
-        return table.cast(self.schema())
+        try:
+            return table.cast(self.schema())
+        except pa.ArrowInvalid as error:
+            raise ForgeError(f"{self.name}: {self._misfits(table)}: {error}") from error
+
+    def _misfits(self, table: pa.Table) -> str:
+        """The columns whose type is another."""
+        pairs = ((c.name, table[c.name].type, c.type) for c in self.columns)
+        return ", ".join(f"{name} is {given} and not {wanted}" for name, given, wanted in pairs if given != wanted)
 
     def json(self) -> dict[str, Any]:
         """What schemas/<name>.v<version>.json holds."""

@@ -17,7 +17,11 @@ from persona_forge.core.errors import SeedsError
 
 SUFFIXES = (".jsonl", ".yaml", ".yml")
 LONGEST_ROW = 1 << 20
-"""Characters; a longer line is no seed."""
+"""Bytes; a longer line is no seed, and is passed over without being held."""
+LARGEST_YAML = 16 << 20
+"""Bytes; YAML is read whole, and slowly."""
+SHOWN = 2000
+"""How much of a row that cannot be read is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Record:
     source: str
     """The file's name without its ending: the source of seeds that name none."""
     data: dict[str, Any] | None
+    """JSON values alone."""
     complaint: str = ""
     raw: str = ""
 
@@ -36,13 +41,13 @@ def seed_files(paths: Iterable[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
             if not found:
                 raise SeedsError(f"no seeds in the folder {path}", allowed="files ending in " + ", ".join(SUFFIXES))
             files += found
         elif not path.exists():
             raise SeedsError(f"there is no seed file {path}", todo="check the path given with --seeds or [seeds] paths")
-        elif path.suffix not in SUFFIXES:
+        elif path.suffix.lower() not in SUFFIXES:
             raise SeedsError(f"{path}: seeds cannot be read from a {path.suffix or 'nameless'} file",
                              allowed=", ".join(SUFFIXES))  # fmt: skip
         else:
@@ -54,40 +59,67 @@ def read(files: Iterable[Path]) -> Iterator[Record]:
     """Every record of these files, in order; raises SeedsError for a file that cannot be opened."""
     for path in files:
         try:
-            yield from (_json_lines(path) if path.suffix == ".jsonl" else _yaml(path))
+            yield from (_json_lines(path) if path.suffix.lower() == ".jsonl" else _yaml(path))
         except OSError as error:
             raise SeedsError(f"the seed file {path} cannot be read: {error.strerror}") from error
 
 
 def _json_lines(path: Path) -> Iterator[Record]:
+    for number, (line, size) in enumerate(_lines(path), 1):
+        where = f"{path.name}:{number}"
+        if not line.strip():
+            continue
+        try:
+            if size > LONGEST_ROW:
+                raise ValueError(f"a line of {size} bytes is no seed")
+            yield _record(where, path, json.loads(line.decode("utf-8-sig"), parse_constant=_no_number))
+        except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+            yield Record(where, path.stem, None, str(error), line[:SHOWN].decode("utf-8", "replace"))
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, int]]:
+    """The lines of a file with their sizes; of one that is too long, its beginning."""
     with path.open("rb") as f:
-        for number, line in enumerate(f, 1):
-            where = f"{path.name}:{number}"
-            if not line.strip():
-                continue
-            try:
-                if len(line) > LONGEST_ROW:
-                    raise ValueError(f"a line of {len(line)} bytes is no seed")
-                yield _record(where, path, json.loads(line.decode("utf-8")))
-            except ValueError as error:  # also UnicodeDecodeError and JSONDecodeError
-                yield Record(where, path.stem, None, str(error), line[:2000].decode("utf-8", "replace"))
+        while line := f.readline(LONGEST_ROW + 1):
+            size, rest = len(line), line
+            while len(rest) > LONGEST_ROW and not rest.endswith(b"\n"):
+                rest = f.readline(LONGEST_ROW + 1)
+                size += len(rest)
+            yield line, size
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _yaml(path: Path) -> Iterator[Record]:
     import yaml
 
+    number = 0
     try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        yield Record(path.name, path.stem, None, " ".join(str(error).split()))
-        return
-    rows = [row for d in documents for row in (d if isinstance(d, list) else [d]) if row is not None]
-    for number, row in enumerate(rows, 1):
-        yield _record(f"{path.name}#{number}", path, row)
+        if (size := path.stat().st_size) > LARGEST_YAML:
+            raise ValueError(f"a YAML file of {size} bytes is not read: write it as JSON lines")
+        text = path.read_text(encoding="utf-8-sig")
+        for event in yaml.parse(text, yaml.SafeLoader):  # one short alias may stand for gigabytes
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError(f"aliases (*{event.anchor}) are not read: write the text out")
+            if isinstance(event, yaml.DocumentEndEvent):
+                break
+        for document in yaml.safe_load_all(text):
+            for row in document if isinstance(document, list) else [document]:
+                number += 1
+                yield _record(f"{path.name}#{number}", path, row)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        yield Record(f"{path.name}#{number + 1}", path.stem, None, " ".join(str(error).split()))
 
 
 def _record(where: str, path: Path, row: Any) -> Record:
-    raw = json.dumps(row, ensure_ascii=False)
+    """Raises ValueError for what JSON or UTF-8 has no way to write."""
+    try:
+        raw = json.dumps(row, ensure_ascii=False, allow_nan=False, default=str)
+        raw.encode()
+    except TypeError as error:  # a YAML key may be a date
+        raise ValueError(str(error)) from error
     if not isinstance(row, dict):
-        return Record(where, path.stem, None, f"a seed is an object, not {type(row).__name__}", raw)
-    return Record(where, path.stem, row, "", raw)
+        return Record(where, path.stem, None, f"a seed is an object, not {type(row).__name__}", raw[:SHOWN])
+    return Record(where, path.stem, json.loads(raw), "", raw)
