@@ -23,6 +23,8 @@ from persona_forge.engines.catalogue import PortName
 
 if TYPE_CHECKING:
     from persona_forge.engines.replies import Replies
+    from persona_forge.space.compile import Space
+    from persona_forge.space.ontology import Ontology
 
 LOCAL_REQUESTS = 2
 """Under way at once in the embedded server: two share a pass over the weights, more would only share the cores."""
@@ -133,19 +135,21 @@ class Hands:
             return kept
 
     @property
-    def space(self) -> Any:
-        def make() -> Any:
-            from persona_forge.space.compile import compile_space
-            from persona_forge.space.ontology import read_ontology
+    def ontology(self) -> Ontology:
+        from persona_forge.space.ontology import read_ontology
 
-            return compile_space(read_ontology(self._ontology, self._where))
+        return self._once("ontology", lambda: read_ontology(self._ontology, self._where))
 
-        return self._once("space", make)
+    @property
+    def space(self) -> Space:
+        from persona_forge.space.compile import compile_space
+
+        return self._once("space", lambda: compile_space(self.ontology))
 
     @property
     def key(self) -> str:
         """Of all randomness: another ontology is another draw, a reordered one the same."""
-        return digest("run", self.config.run.key, self.space.ontology.digest)
+        return digest("run", self.config.run.key, self.ontology.digest)
 
     def chat(self, root: Path, folder: Path, tick: Tick) -> tuple[Chat, Replies]:
         """A chat over the run's engine that keeps replies in `folder` (of all those under `root`), and their store."""

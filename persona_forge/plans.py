@@ -3,31 +3,30 @@
 A plan is asked again whenever the quantities or its input differ from what it last saw; it returns only the rows that
 are missing, and they become the next part. A part whose own input files have changed is made again in its place, from
 the same files and quantities as before. A source is read again when its files have changed: its records go to the
-parts that have them already, and new ones to a new part.
+parts that have them already, and new ones to a new part; a seed that is gone from its file stays.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from persona_forge.beside import beside
-from persona_forge.core.errors import ConfigError, SeedsError
+from persona_forge.core.errors import ConfigError, Corrupt, RunMismatch, SeedsError
 from persona_forge.core.ids import canonical, digest
-from persona_forge.core.stage import Made, Stage
-from persona_forge.core.tables import TABLES
+from persona_forge.core.stage import Made, Stage, rejects_frame
 from persona_forge.dataset.seals import Seal, write_seal
-from persona_forge.dataset.shards import write_text
+from persona_forge.dataset.shards import digest_of, sha256, write_text
 from persona_forge.personas.readers import read, seed_files
 
 if TYPE_CHECKING:
     from persona_forge.run import Run
 
-__all__ = ["read_text", "update", "write_text"]
+__all__ = ["read_text", "refuse_source", "update", "write_text"]
 
 
 def read_text(path: Path) -> str:
@@ -55,16 +54,18 @@ def _part(number: int) -> str:
 def _update_plan(run: Run, stage: Stage) -> None:
     seals = run.folder.seals(stage.writes)
     for number, seal in enumerate(seals):
-        if any(run.folder.sha256_of(parent) != sha for parent, sha in seal.parents.items()):
+        changed = any(run.folder.sha256_of(parent) != sha for parent, sha in seal.parents.items())
+        if changed or not run.folder.whole(seal):
             seals[number] = _make_part(run, stage, number, list(seal.parents), seal.step, seal.asked)
     parents = [f"{table}/{name}" for table in stage.reads for name in run.folder.names(table)]
     step = {k: v for k, v in run.settings(stage).items() if k in stage.quantities}
     asked = {"quantities": step, "input": {p: run.folder.sha256_of(p) for p in parents}}
     if seals and seals[-1].asked == asked:
         return
+    began = perf_counter()
     made = _call(run, stage, len(seals), parents, step)
     if not seals or made.rows.height or made.rejects:
-        _seal_part(run, stage, len(seals), made, parents, step, asked)
+        _seal_part(run, stage, len(seals), made, began, parents, step, asked)
     else:
         write_seal(run.folder.seal(stage.writes, seals[-1].shard), replace(seals[-1], asked=asked))
 
@@ -73,7 +74,8 @@ def _make_part(
     run: Run, stage: Stage, number: int, parents: list[str], step: dict[str, Any], asked: dict[str, Any]
 ) -> Seal:
     parents = [p for p in parents if run.folder.sha256_of(p)]
-    return _seal_part(run, stage, number, _call(run, stage, number, parents, step), parents, step, asked)
+    began = perf_counter()
+    return _seal_part(run, stage, number, _call(run, stage, number, parents, step), began, parents, step, asked)
 
 
 def _call(run: Run, stage: Stage, number: int, parents: list[str], step: dict[str, Any]) -> Made:
@@ -100,67 +102,112 @@ def _rejected(run: Run, stage: Stage, parts: list[str]) -> set[str]:
 
 
 def _seal_part(
-    run: Run, stage: Stage, number: int, made: Made, parents: list[str], step: dict[str, Any], asked: dict[str, Any]
-) -> Seal:
+    run: Run, stage: Stage, number: int, made: Made, began: float,
+    parents: list[str], step: dict[str, Any], asked: dict[str, Any],
+) -> Seal:  # fmt: skip
     files = {p: run.folder.sha256_of(p) or "" for p in parents}
-    return run.seal(stage, _part(number), made, used=digest(canonical(files)), parents=files, asked=asked, step=step)
+    used = digest(canonical(files))
+    return run.seal(stage, _part(number), made, began, used=used, parents=files, asked=asked, step=step)
 
 
 # Sources --------------------------------------------------------------------------------------------------------------
 
 
+def refuse_source(run: Run, stages: tuple[Stage, ...], again: tuple[Stage, ...]) -> None:
+    """Raises SeedsError for files that hold no seed, and RunMismatch for those of another run."""
+    for stage in stages:
+        if stage.shape != "source":
+            continue
+        asked, files = _asked(run)
+        seals = run.folder.seals(stage.writes) if stage not in again else []
+        if _up_to_date(run, seals, asked):
+            continue
+        now = _read(run, stage, asked, files)
+        where = ", ".join(str(p) for p in _paths(run))
+        if not now.taken:
+            raise SeedsError(f"no seeds in {where}", todo="write some, or name another file with --seeds")
+        if not now.rows.height:
+            raise SeedsError(f"none of the {now.taken} records can be used; the first: {now.rejects[0].detail}",
+                             todo="mend the file; `persona-forge seeds check PATH` names every bad row")  # fmt: skip
+        known = run.folder.scan(stage.writes).select("seed_id").collect()["seed_id"] if seals else now.rows["seed_id"]
+        if not now.rows["seed_id"].is_in(known.implode()).any():
+            raise RunMismatch(f"{run.folder.root} is a run of other seeds: none of its {len(known)} is in {where}",
+                              allowed="the seeds it was begun with, changed, fewer or more",
+                              todo=f"choose another --out, or begin this run again with --redo {stage.name}")  # fmt: skip
+
+
 def _update_source(run: Run, stage: Stage) -> None:
-    paths = [Path(p) for p in run.config.seeds.paths] or [beside("seeds", "en"), beside("seeds", "zh")]
-    files = seed_files(paths)
-    asked = {"files": {f"{p.parent.name}/{p.name}": _sha256(p) for p in files}}
+    asked, files = _asked(run)
     seals = run.folder.seals(stage.writes)
-    if seals and seals[-1].asked == asked:
+    if _up_to_date(run, seals, asked):
         return
-    now = run.call(stage, {"records": read(files)}, "all")
-    if not now.taken:
-        raise SeedsError(
-            f"no seeds in {', '.join(str(p) for p in paths)}", todo="write some, or name another file with --seeds"
+    began = perf_counter()
+    left = _read(run, stage, asked, files)
+    parts = []
+    for seal in seals:
+        there = _readable(run, seal)
+        part, left = _claim(left, set(there["seed_id"]), _rejected(run, stage, [seal.shard]))
+        kept = there.filter(~pl.col("seed_id").is_in(part.rows["seed_id"].implode()))
+        parts.append((seal, there, Made(pl.concat([part.rows, kept]), part.taken + kept.height, part.rejects)))
+    if left.taken:  # first, so that after a kill the parts before it show that they were not looked at
+        _seal_records(run, stage, _part(len(seals)), left, began, asked)
+    for seal, there, made in parts:
+        same = made.rows.sort("seed_id").equals(there) and _rejects(run, stage, seal).equals(
+            rejects_frame(stage.name, made.rejects)
         )
-    if not now.rows.height:
-        first = now.rejects[0]
-        raise SeedsError(f"none of the {now.taken} records can be used; the first: {first.detail}",
-                         todo="mend the file; `persona-forge seeds check PATH` names every bad row")  # fmt: skip
-    left = now
-    for number, seal in enumerate(seals):
-        ids = set(run.folder.scan(stage.writes, [seal.shard]).select("seed_id").collect()["seed_id"])
-        part, left = _claim(left, ids, _rejected(run, stage, [seal.shard]))
-        kept = (
-            run.folder.scan(stage.writes, [seal.shard])
-            .filter(~pl.col("seed_id").is_in(part.rows["seed_id"].implode()))
-            .collect()
-        )
-        part = Made(
-            pl.concat([part.rows, kept]), part.taken + kept.height, part.rejects
-        )  # a seed gone from its file stays
-        _seal_records(run, stage, number, part, asked)
-    if left.taken:
-        _seal_records(run, stage, len(seals), left, asked)
+        if same and run.folder.whole(seal):
+            write_seal(run.folder.seal(stage.writes, seal.shard), replace(seal, asked=asked))
+        else:
+            _seal_records(run, stage, seal.shard, made, began, asked)
+
+
+def _paths(run: Run) -> list[Path]:
+    return [Path(p) for p in run.config.seeds.paths] or [beside("seeds", "en"), beside("seeds", "zh")]
+
+
+def _asked(run: Run) -> tuple[dict[str, Any], list[Path]]:
+    """The state of the seed files, and the files."""
+    files = seed_files(_paths(run))
+    try:
+        return {"files": [[f"{p.parent.name}/{p.name}", sha256(p)] for p in files]}, files
+    except OSError as error:
+        raise SeedsError(f"the seed file {error.filename} cannot be read: {error.strerror}") from error
+
+
+def _up_to_date(run: Run, seals: list[Seal], asked: dict[str, Any]) -> bool:
+    return bool(seals) and all(seal.asked == asked and run.folder.whole(seal) for seal in seals)
+
+
+def _read(run: Run, stage: Stage, asked: dict[str, Any], files: list[Path]) -> Made:
+    """The records of the files in this state; read once."""
+    if run.records is None or run.records[0] != asked:
+        run.records = asked, run.call(stage, {"records": read(files)}, "all")
+    return run.records[1]
+
+
+def _readable(run: Run, seal: Seal) -> pl.DataFrame:
+    try:
+        return run.folder.scan(seal.table, [seal.shard]).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise Corrupt(f"{seal.table}/{seal.shard} cannot be read: {error}",
+                      todo=f"restore the file, or begin the run again with --redo {seal.stage}") from error  # fmt: skip
+
+
+def _rejects(run: Run, stage: Stage, seal: Seal) -> pl.DataFrame:
+    path = run.folder.rejects(stage.name, seal.shard)
+    return pl.read_parquet(path, glob=False) if seal.rejects_sha256 and path.exists() else rejects_frame(stage.name, ())
 
 
 def _claim(made: Made, seed_ids: set[str], reject_ids: set[str]) -> tuple[Made, Made]:
     """The rows and rejects that a part has already, and the rest."""
-    ours = made.rows.filter(pl.col("seed_id").is_in(list(seed_ids)))
-    rest = made.rows.filter(~pl.col("seed_id").is_in(list(seed_ids)))
+    ours = pl.col("seed_id").is_in(list(seed_ids))
     mine = tuple(r for r in made.rejects if r.row_id in reject_ids)
     others = tuple(r for r in made.rejects if r.row_id not in reject_ids)
-    return Made(ours, ours.height + len(mine), mine), Made(rest, rest.height + len(others), others)
+    here, rest = made.rows.filter(ours), made.rows.filter(~ours)
+    return Made(here, here.height + len(mine), mine), Made(rest, rest.height + len(others), others)
 
 
-def _seal_records(run: Run, stage: Stage, number: int, made: Made, asked: dict[str, Any]) -> None:
+def _seal_records(run: Run, stage: Stage, shard: str, made: Made, began: float, asked: dict[str, Any]) -> None:
     made = Made(made.rows.sort("seed_id"), made.taken, made.rejects)
-    if not made.rows.height:
-        made = Made(TABLES[stage.writes].empty(), made.taken, made.rejects)
-    run.seal(stage, _part(number), made, used=digest(canonical(asked)), parents={}, asked=asked)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as f:
-            return hashlib.file_digest(f, "sha256").hexdigest()
-    except OSError as error:
-        raise SeedsError(f"the seed file {path} cannot be read: {error.strerror}") from error
+    used = digest_of({"seeds": made.rows, "rejects": rejects_frame(stage.name, made.rejects)})
+    run.seal(stage, shard, made, began, used=used, parents={}, asked=asked)

@@ -4,18 +4,19 @@ A `Run` is a folder with its settings and engines. `prepare` brings a source or 
 of a map that are not done; `work` does one of them; both are all that a flow or a worker needs, and either may be
 killed at any instant and called again. What is done is what is sealed, and nothing is sealed before it is whole.
 
-When is a shard done? Its seal exists, bears the stage's fingerprint (else the run refuses, see `refuse_mismatch`), and
-the files that its rows came from are the ones it names. Where such a file has changed, the rows themselves are compared:
-if those that this shard uses are the same, it is sealed anew, else it is made anew.
+When is a shard done? Its seal exists, bears the stage's fingerprint (else the run refuses, see `refuse_mismatch`), its
+file is there, and the files that its rows came from are the ones it names. Where one of those has changed, the rows
+themselves are compared: if those that this shard uses are the same, it is sealed anew, else it is made anew.
 """
 
 from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import asdict, replace
 from pathlib import Path
+from threading import Lock
+from time import perf_counter
 from typing import Any
 
 import polars as pl
@@ -29,9 +30,9 @@ from persona_forge.core.stage import PORTS, Made, Stage, check, rejects_frame
 from persona_forge.core.tables import REJECTS, TABLES, Table, personas
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.seals import Seal, read_seal, write_seal
-from persona_forge.dataset.shards import write_table
-from persona_forge.hands import Choice, Hands, Say, choose
-from persona_forge.pipeline import PIPELINE, stage as stage_named
+from persona_forge.dataset.shards import digest_of, write_table
+from persona_forge.hands import Choice, Hands, Say, Tick, choose
+from persona_forge.pipeline import PIPELINE
 
 log = logging.getLogger("persona_forge")
 
@@ -40,6 +41,8 @@ class Run:
     def __init__(self, root: Path, config: Config, ontology: str, where: str, choices: dict[str, Choice]) -> None:
         self.folder, self.config = Folder(root), config
         self.hands = Hands(config, ontology, where, choices)
+        self.records: tuple[dict[str, Any], Made] | None = None
+        """What the seed files were found to hold, and their state then."""
         self._fingerprints: dict[str, str] = {}
 
     # What a stage is made of ------------------------------------------------------------------------------------------
@@ -52,7 +55,7 @@ class Run:
         """What a stage's output depends on beside its input rows; flat, so that two can be compared key by key."""
         settings = {f"{stage.section}.{k}": v for k, v in self.settings(stage).items() if k not in stage.quantities}
         ports = {p: self.hands.choices[p].identity for p in PORTS if p in stage.hands}
-        space = {"ontology": self.hands.space.ontology.digest} if {"space", "key"} & set(stage.hands) else {}
+        space = {"ontology": self.hands.ontology.digest} if {"space", "key"} & set(stage.hands) else {}
         key = {"run.key": self.config.run.key} if "key" in stage.hands else {}
         package = Path(__file__).parent
         files = {f: digest((package / f).read_bytes()) for f in stage.files}
@@ -67,47 +70,55 @@ class Run:
     def table(self, name: str) -> Table:
         if name != "personas":
             return TABLES[name]
-        return personas({d.name: [v.name for v in d.values] for d in self.hands.space.ontology.dimensions})
+        return personas({d.name: [v.name for v in d.values] for d in self.hands.ontology.dimensions})
 
     # What is there, and what is not -----------------------------------------------------------------------------------
 
     def refuse_mismatch(self, stages: tuple[Stage, ...]) -> None:
         """Raises RunMismatch if shards are there that were made with other settings, naming which and what changed."""
-        stale = {}
+        stale: dict[Stage, int] = {}
         for stage in stages:
             fingerprint = self.fingerprint(stage)
             if n := sum(seal.fingerprint != fingerprint for seal in self.folder.seals(stage.writes)):
-                stale[stage.name] = n
+                stale[stage] = n
         if not stale:
             return
         before = self.folder.read_card().get("ingredients", {})
         changes = [
             f"{key} {before[s.name].get(key)!r} → {value!r}"
-            for s in stages if s.name in stale and s.name in before
+            for s in stale if s.name in before
             for key, value in self.ingredients(s).items() if before[s.name].get(key) != value
         ]  # fmt: skip
-        redone = ", ".join(f"{name} ({n} shard{'s' * (n > 1)})" for name, n in stale.items())
+        redone = ", ".join(f"{s.name} ({n} shard{'s' * (n > 1)})" for s, n in stale.items())
+        roots = [s for s in stale if not any(s in downstream((other,))[1:] for other in stale)]
         raise RunMismatch(
-            f"{self.folder.root} was made with other settings: {'; '.join(dict.fromkeys(changes)) or 'a stage has changed'}",
+            f"{self.folder.root} was made with other settings: "
+            f"{'; '.join(dict.fromkeys(changes)) or 'a stage has changed'}",
             allowed="the settings it was made with; quantities may change at any time",
-            todo=f"--redo {next(iter(stale))} makes anew: {redone}. Or choose another --out",
+            todo=f"{' '.join(f'--redo {s.name}' for s in roots)} makes anew: {redone}. Or choose another --out",
         )
 
-    def redo(self, first: Stage) -> None:
-        """Takes back every shard of a stage and of all that was made from it."""
-        gone = {first.writes}
-        for stage in PIPELINE[PIPELINE.index(first) :]:
-            if stage is first or gone & set(stage.reads):
-                gone.add(stage.writes)
-                for name in self.folder.names(stage.writes):
-                    self.folder.unseal(stage.writes, name)
+    def unseal(self, stages: tuple[Stage, ...]) -> None:
+        """Takes back every shard of these stages."""
+        for stage in stages:
+            for name in self.folder.names(stage.writes):
+                self.folder.unseal(stage.writes, name)
 
     def prepare(self, stage: Stage) -> list[str]:
-        """Brings a source or plan up to date (it has no shards to do); tells the shards of a map that are not done."""
+        """Brings a source or plan up to date (it has no shards to do); tells the shards of a map that are not done.
+
+        Shards that no plan has any more, since seeds have changed, are taken back.
+        """
         if stage.shape != "map":
             plans.update(self, stage)
             return []
-        return [shard for shard in self.shards(stage) if not self._done(stage, shard)]
+        planned = self.shards(stage)
+        for name in set(self.folder.names(stage.writes)).difference(planned):
+            self.folder.unseal(stage.writes, name)
+        todo = [shard for shard in planned if not self._done(stage, shard)]
+        extra = {"stage": stage.name, "todo": len(todo), "planned": len(planned)}
+        log.debug("%s: %d of %d shards to do", stage.name, len(todo), len(planned), extra=extra)
+        return todo
 
     def shards(self, stage: Stage) -> list[str]:
         """Every shard that a map has under the plans as they stand."""
@@ -121,16 +132,15 @@ class Run:
         if not path.exists():
             return False
         seal = read_seal(path)
-        if self._unchanged(seal):
+        if not self.folder.there(seal):
+            return False
+        if all(self.folder.sha256_of(parent) == sha for parent, sha in seal.parents.items()):
             return True
         inputs, parents = self.inputs(stage, shard)
-        if _digest(inputs) != seal.used:
+        if digest_of(inputs) != seal.used:
             return False
         write_seal(path, replace(seal, parents=parents))
         return True
-
-    def _unchanged(self, seal: Seal) -> bool:
-        return all(self.folder.sha256_of(parent) == sha for parent, sha in seal.parents.items())
 
     # Work -------------------------------------------------------------------------------------------------------------
 
@@ -145,11 +155,13 @@ class Run:
         for table in others:
             named = f"{table}_shard"
             names = sorted(set(frames[walked][named])) if named in frames[walked].columns else self.folder.names(table)
+            if gone := sorted(set(names).difference(self.folder.names(table))):
+                maker = next(s.name for s in PIPELINE if s.writes == table)
+                raise ForgeError(f"{stage.name} {shard} needs {table}/{gone[0]}, which is not made",
+                                 todo=f"run the stage {maker} first")  # fmt: skip
             key = TABLES[table].key
-            wanted = frames[walked][key].unique()
-            parts = {
-                n: self.folder.scan(table, [n]).filter(pl.col(key).is_in(wanted.implode())).collect() for n in names
-            }
+            wanted = pl.col(key).is_in(frames[walked][key].unique().implode())
+            parts = {n: self.folder.scan(table, [n]).filter(wanted).collect() for n in names}
             parts = {n: part for n, part in parts.items() if part.height}
             sources += [f"{table}/{n}" for n in parts]
             frames[table] = pl.concat(parts.values()) if parts else TABLES[table].empty()
@@ -157,11 +169,12 @@ class Run:
 
     def work(self, stage: Stage, shard: str) -> Seal:
         """Makes one shard of a map, and seals it."""
+        began = perf_counter()
         inputs, parents = self.inputs(stage, shard)
-        total = sum(frame.height for frame in list(inputs.values())[:1])
+        total = sum(map(len, inputs["scripts"]["turns"])) if "voice" in stage.hands else inputs[stage.reads[0]].height
         log.debug("%s %s begins", stage.name, shard, extra={"stage": stage.name, "shard": shard, "total": total})
         made = self.call(stage, inputs, shard)
-        return self.seal(stage, shard, made, used=_digest(inputs), parents=parents)
+        return self.seal(stage, shard, made, began, used=digest_of(inputs), parents=parents)
 
     def call(self, stage: Stage, inputs: dict[str, Any], shard: str) -> Made:
         """The stage's function with what its parameters name."""
@@ -178,7 +191,7 @@ class Run:
                         "%s %s: %d requests were in flight when it was killed", stage.name, shard, store.lost_in_flight
                     )
             elif hand == "voice" and stage.shape == "map":
-                given["voice"] = TickingVoice(self.hands.voice, tick)
+                given["voice"] = self.hands.ticking_voice(tick)
             elif hand != "records":
                 given[hand] = getattr(self.hands, hand)
         try:
@@ -188,65 +201,63 @@ class Run:
             if store is not None:
                 store.close()
 
-    def _ticker(self, stage: Stage, shard: str) -> Any:
+    def _ticker(self, stage: Stage, shard: str) -> Tick:
         extra = {"stage": stage.name, "shard": shard, "tick": 1}
         return lambda: log.debug("%s %s ticks", stage.name, shard, extra=extra)
 
-    def seal(self, stage: Stage, shard: str, made: Made, *, used: str, parents: dict[str, str], **plan: Any) -> Seal:
-        """Writes rows and rejects, then the seal; refuses rows that do not add up."""
+    def seal(
+        self, stage: Stage, shard: str, made: Made, began: float, *, used: str, parents: dict[str, str], **plan: Any
+    ) -> Seal:
+        """Writes rows and rejects, then the seal; refuses rows that do not add up.
+
+        A map's old seal goes first. A part of a source or plan keeps its own while it is replaced, because what the
+        part was asked for stands nowhere else; `plans` sees by the sha256 whether the two belong together.
+        """
         rejected = len(made.rejects)
         if stage.shape == "map" and stage.yields == "one" and made.used != made.rows.height:
             raise ForgeError(
                 f"{stage.name} {shard}: {made.taken} in, but {made.rows.height} out and {rejected} rejected"
             )
-        table = self.table(stage.writes)
+        table, path, rejects = (
+            self.table(stage.writes), self.folder.seal(stage.writes, shard), self.folder.rejects(stage.name, shard)
+        )  # fmt: skip
+        if stage.shape == "map":
+            path.unlink(missing_ok=True)
         size, sha = write_table(self.folder.rows(stage.writes, shard), table, made.rows)
         rejects_sha = None
         if rejected:
-            _, rejects_sha = write_table(
-                self.folder.rejects(stage.name, shard), REJECTS, rejects_frame(stage.name, made.rejects)
-            )
-        seal = Seal(stage.writes, shard, stage.name, f"{table.name}.v{table.version}", made.rows.height, size, sha, made.taken,
-                    rejected, rejects_sha, self.fingerprint(stage), used, parents, **plan)  # fmt: skip
-        write_seal(self.folder.seal(stage.writes, shard), seal)
-        log.info("%s %s: %s rows%s", stage.name, shard, f"{seal.rows:,}", f", {rejected} rejected" if rejected else "",
-                 extra={"stage": stage.name, "shard": shard, "rows": seal.rows, "rejected": rejected})  # fmt: skip
+            _, rejects_sha = write_table(rejects, REJECTS, rejects_frame(stage.name, made.rejects))
+        else:
+            rejects.unlink(missing_ok=True)
+        seal = Seal(stage.writes, shard, stage.name, f"{table.name}.v{table.version}", made.rows.height, size, sha,
+                    made.taken, rejected, rejects_sha, self.fingerprint(stage), used, parents, **plan)  # fmt: skip
+        write_seal(path, seal)
+        log.info("%s %s: %s rows%s", stage.name, shard, f"{seal.rows:,}", f", {rejected:,} rejected" if rejected else "",
+                 extra={"stage": stage.name, "shard": shard, "rows": seal.rows, "rejected": rejected,
+                        "seconds": round(perf_counter() - began, 3)})  # fmt: skip
         return seal
 
 
-def _digest(inputs: dict[str, pl.DataFrame]) -> str:
-    return digest(*(part for name in sorted(inputs) for part in (name, _bytes(inputs[name]))))
-
-
-def _bytes(frame: pl.DataFrame) -> bytes:
-    buffer = frame.rechunk().write_ipc(None, compression="uncompressed")
-    return buffer.getvalue()
-
-
-class TickingVoice:
-    """Tells of every turn as it is spoken."""
-
-    def __init__(self, voice: Any, tick: Any) -> None:
-        self._voice, self._tick = voice, tick
-        self.engine, self.model, self.licence, self.controls = voice.engine, voice.model, voice.licence, voice.controls
-
-    def voices(self, language: str) -> Any:
-        return self._voice.voices(language)
-
-    def speak(self, text: str, **how: Any) -> Any:
-        try:
-            return self._voice.speak(text, **how)
-        finally:
-            self._tick()
+def downstream(first: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Stages, and all that is made from what they write, in the order of the pipeline."""
+    written: set[str] = set()
+    found = []
+    for stage in PIPELINE:
+        if stage in first or written & set(stage.reads):
+            written.add(stage.writes)
+            found.append(stage)
+    return tuple(found)
 
 
 # Opening a run --------------------------------------------------------------------------------------------------------
 
 
-def start(out: Path, config: Config, stages: tuple[Stage, ...], *, redo: str | None = None, say: Say = log.info) -> Run:
+def start(
+    out: Path, config: Config, stages: tuple[Stage, ...], *, redo: tuple[Stage, ...] = (), say: Say = log.info
+) -> Run:
     """Makes or opens the run in `out` under these settings, with the engines that `stages` need ready to work.
 
-    Everything that can be refused is refused here, before anything is spent. The caller holds the folder's lock.
+    Everything that can be refused is refused here, before anything is spent or written. The caller holds the lock.
     """
     check(PIPELINE, dict(SECTIONS))
     folder = Folder(out)
@@ -254,23 +265,27 @@ def start(out: Path, config: Config, stages: tuple[Stage, ...], *, redo: str | N
     ontology_path = Path(config.seeds.ontology) if config.seeds.ontology else beside("seeds", "traits.toml")
     ontology = plans.read_text(ontology_path)
     choices = {k: Choice(**v) for k, v in card.get("engines", {}).items()}
+    run = Run(out, config, ontology, str(ontology_path), choices)
+    if card.get("ontology") != digest(ontology):
+        run.hands.space  # noqa: B018 — one that leaves nothing possible is refused now
+    again = downstream(redo)
+    plans.refuse_source(run, stages, again)
     for port in PORTS:
         if any(port in s.hands for s in stages):
             choices[port] = choose(port, _as_sealed(config, choices), say)  # type: ignore[arg-type]
-    run = Run(out, config, ontology, str(ontology_path), choices)
-    run.hands.space  # noqa: B018 — an ontology that cannot work is refused now
-    if redo:
-        run.redo(stage_named(redo))
     able = _able(choices)
-    run.refuse_mismatch(able)
-    plans.write_text(folder.ontology, ontology)
+    run.refuse_mismatch(tuple(s for s in able if s not in again))
+    run.unseal(again)
     folder.write_card({
         "config": config.model_dump(mode="json"),
-        "engines": {k: {"engine": c.engine, "model": c.model} for k, c in choices.items()},
+        "engines": {k: asdict(c) for k, c in choices.items()},
+        "ontology": digest(ontology),
         "ingredients": {s.name: run.ingredients(s) for s in able},
         "stages": [{"name": s.name, "shape": s.shape, "reads": s.reads, "writes": s.writes} for s in PIPELINE],
     })  # fmt: skip
-    load.cache_clear()
+    plans.write_text(folder.ontology, ontology)
+    _open.clear()
+    _open[_key(folder)] = run
     return run
 
 
@@ -297,25 +312,43 @@ def _as_sealed(config: Config, sealed: dict[str, Choice]) -> Config:
     return config.model_copy(update={"dialogues": dialogues, "speech": speech})
 
 
-@lru_cache(maxsize=8)
+_open: dict[str, Run] = {}
+"""The run that this process works on, by folder and card; its compiled space and its engines are kept between tasks."""
+_opening = Lock()
+
+
+def _key(folder: Folder) -> str:
+    return digest(str(folder.root.resolve()), canonical(folder.read_card()))
+
+
 def load(root: str) -> Run:
     """The run in a folder, as any worker opens it: from what stands there alone."""
     folder = Folder(Path(root))
-    card = folder.read_card()
-    config = make_config(card["config"], where=str(folder.card))
-    choices = {k: Choice(**v) for k, v in card["engines"].items()}
-    return Run(folder.root, config, plans.read_text(folder.ontology), str(folder.ontology), choices)
+    with _opening:
+        key = _key(folder)
+        if key not in _open:
+            card = folder.read_card()
+            config = make_config(card["config"], where=str(folder.card))
+            choices = {k: Choice(**v) for k, v in card["engines"].items()}
+            _open.clear()
+            _open[key] = Run(folder.root, config, plans.read_text(folder.ontology), str(folder.ontology), choices)
+        return _open[key]
 
 
 def go(run: Run, stages: tuple[Stage, ...]) -> None:
     """Runs stages in this process, in order: shards that compute side by side, those that share an engine in turn."""
     for stage in stages:
         names = run.prepare(stage)
-        shared = set(PORTS) & set(stage.hands)
-        try:
-            with ThreadPoolExecutor(1 if shared else run.config.run.workers) as pool:
+        if stage.one_at_a_time:
+            try:
+                for name in names:
+                    run.work(stage, name)
+            finally:
+                run.hands.release()
+        else:
+            pool = ThreadPoolExecutor(run.config.run.workers)
+            try:
                 for future in [pool.submit(run.work, stage, name) for name in names]:
                     future.result()
-        finally:
-            if shared:
-                run.hands.release()
+            finally:
+                pool.shutdown(cancel_futures=True)

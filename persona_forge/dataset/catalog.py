@@ -6,14 +6,17 @@ into an allowed folder.) `utterances` joins clips with what was measured and hea
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from persona_forge.core.errors import Misuse
 from persona_forge.core.tables import REJECTS, TABLES
 from persona_forge.dataset.folder import Folder
 
+TODO = f"tables: {', '.join(TABLES)}, utterances; DESCRIBE is spelled SELECT * FROM (DESCRIBE table)"
 UTTERANCES = """
 SELECT c.*, m.* EXCLUDE (utterance_id, seed_id), k.* EXCLUDE (utterance_id, seed_id)
 FROM clips c LEFT JOIN measures m USING (utterance_id) LEFT JOIN checks k USING (utterance_id)
@@ -25,36 +28,40 @@ def connect(folder: Folder) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:")
     for table in TABLES.values():
         if table is REJECTS:
-            paths = [p for p in sorted(folder.root.glob("rejects/*/*.parquet")) if not p.name.startswith(".")]
+            paths = folder.rejects_of(TABLES)
         else:
             paths = [folder.rows(table.name, shard) for shard in folder.names(table.name)]
         ids = " REPLACE (lower(hex(persona_id)) AS persona_id)" if table.name == "personas" else ""
         if paths:
-            source = f"read_parquet([{', '.join(_quoted(p) for p in paths)}])"
+            source = f"read_parquet([{', '.join(_pattern(p) for p in paths)}])"
         else:
             source = f"empty_{table.name}"
             connection.register(source, table.schema().empty_table())
         connection.execute(f"CREATE VIEW {table.name} AS SELECT *{ids} FROM {source}")
     connection.execute(f"CREATE VIEW utterances AS {UTTERANCES}")
+    connection.execute("SET python_enable_replacements = false")
     connection.execute(f"SET allowed_directories = [{_quoted(folder.root)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
 
-def query(folder: Folder, sql: str) -> duckdb.DuckDBPyRelation:
-    """The result of one SELECT; raises Misuse for anything else, and for a statement that DuckDB refuses."""
+def query(folder: Folder, sql: str) -> pa.Table:
+    """The answer to one SELECT; raises Misuse for anything else, and for a statement that DuckDB refuses."""
     connection = connect(folder)
     try:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise Misuse("only one SELECT statement can be run", allowed="SELECT … (also WITH … SELECT)",
-                         todo=f"tables: {', '.join(TABLES)}, utterances")  # fmt: skip
-        return connection.sql(sql)
+            raise Misuse("only one SELECT statement can be run", allowed="SELECT … (also WITH … SELECT)", todo=TODO)
+        return connection.execute(sql).to_arrow_table()
     except duckdb.Error as error:
-        raise Misuse(f"DuckDB refuses the query: {' '.join(str(error).split())[:500]}",
-                     todo=f"tables: {', '.join(TABLES)}, utterances; DESCRIBE is spelled SELECT * FROM (DESCRIBE table)") from error  # fmt: skip
+        raise Misuse(f"DuckDB refuses the query: {' '.join(str(error).split())[:500]}", todo=TODO) from error
 
 
 def _quoted(path: Path) -> str:
     return "'" + str(path.resolve()).replace("'", "''") + "'"
+
+
+def _pattern(path: Path) -> str:
+    """The path as a pattern that matches it alone: DuckDB takes every path for a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", _quoted(path))

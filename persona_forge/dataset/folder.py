@@ -139,8 +139,10 @@ class Folder:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 handle.seek(0)
-                raise RunMismatch(f"{self.root} is in use by process {handle.read().strip() or 'unknown'}",
-                                  todo="wait for it, or stop it; then give the same command again") from error  # fmt: skip
+                raise RunMismatch(
+                    f"{self.root} is in use by process {handle.read().strip() or 'unknown'}",
+                    todo="wait for it, or stop it; then give the same command again",
+                ) from error
             handle.truncate(0)
             handle.write(str(os.getpid()))
             handle.flush()

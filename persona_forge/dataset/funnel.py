@@ -27,10 +27,14 @@ class Step:
     """By a plan, whose task is to choose."""
     rejected: int
     waiting: int
-    """Of a map: not done yet."""
+    """Of a map, or of a plan that was not made yet: still to do."""
     rows: int
     shards: int
     shards_planned: int
+
+    @property
+    def begun(self) -> bool:
+        return self.shards > 0
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -44,18 +48,12 @@ def funnel(folder: Folder) -> list[Step]:
 def _step(folder: Folder, stage: dict[str, Any]) -> Step:
     seals = folder.seals(stage["writes"])
     taken, rejected = sum(s.taken for s in seals), sum(s.rejected for s in seals)
-    planned = len(seals)
-    if stage["shape"] == "source":
-        came_in, unit = taken, "records"
-    else:
-        came_in, unit = _population(folder, stage)
-    if stage["shape"] == "map":
-        walked = stage["reads"][0]
-        planned = _planned(folder, walked)
+    came_in, unit = (taken, "records") if stage["shape"] == "source" else _population(folder, stage)
+    planned = _planned(folder, stage["reads"][0]) if stage["shape"] == "map" else max(1, len(seals))
     left = came_in - taken
-    is_map = stage["shape"] == "map"
-    return Step(stage["name"], stage["writes"], came_in, unit, taken - rejected, 0 if is_map else left, rejected,
-                left if is_map else 0, sum(s.rows for s in seals), len(seals), planned)  # fmt: skip
+    chooses = stage["shape"] == "plan" and bool(seals)
+    return Step(stage["name"], stage["writes"], came_in, unit, taken - rejected, left if chooses else 0, rejected,
+                0 if chooses else left, sum(s.rows for s in seals), len(seals), planned)  # fmt: skip
 
 
 def _population(folder: Folder, stage: dict[str, Any]) -> tuple[int, str]:

@@ -36,7 +36,8 @@ def _persona(folder: Folder) -> str:
     prose = seed["prose"] if len(seed["prose"]) <= LONGEST_PROSE else seed["prose"][:LONGEST_PROSE] + " …"
     shown = ", ".join(f"{k} {v}" for k, v in list(traits.items())[:SHOWN_TRAITS])
     more = f", and {len(traits) - SHOWN_TRAITS} more" if len(traits) > SHOWN_TRAITS else ""
-    return f"**{seed['name'] or seed_id}** ({seed['language']}, persona {persona_id[:8]}…, seed {seed_id})\n{prose}\n{shown}{more}"
+    who = f"**{seed['name'] or seed_id}** ({seed['language']}, persona {persona_id[:8]}…, seed {seed_id})"
+    return f"{who}\n{prose}\n{shown}{more}"
 
 
 def _dialogue(folder: Folder) -> str:

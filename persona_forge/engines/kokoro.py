@@ -44,6 +44,8 @@ VOICED_HZ = 50.0
 F0 = "/encoder/F0_proj/Conv_output_0"
 GRAPH = "kokoro.prosody-1.onnx"
 """Another number for another edit."""
+DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
+"""Long numbers are read digit by digit, as telephone numbers are; misaki would count in hundred millions."""
 NEUTRAL = {"en": "The train leaves at nine and arrives before noon.", "zh": "火车九点出发，中午以前到达。"}
 ENGLISH = {
     "af": "alloy aoede bella heart jessica kore nicole nova river sarah sky",
@@ -193,10 +195,11 @@ class _Model:
         out: list[str] = []
         for side, run in runs(text, language):
             if side == "zh":
-                raw = _mandarin()(run)[0].replace("〇", _mandarin()("零")[0])
+                digits = re.sub(r"[0-9]{10,}", lambda m: m[0].translate(DIGITS), run)
+                raw = _mandarin()(digits)[0].replace("〇", _mandarin()("零")[0])
             else:
                 raw = self.tokenizer.phonemize(run, "en-gb" if british else "en-us")
-            left_out.update(c for c in raw if c not in self.tokenizer.vocab and c.isalpha())
+            left_out.update(c for c in raw if c not in self.tokenizer.vocab and c.isalnum())
             out.append(self.tokenizer.known(raw))
         joined = re.sub(r"\s+", " ", " ".join(out))
         return re.sub(r" (?=[,.!?;:…])", "", joined).strip(), left_out

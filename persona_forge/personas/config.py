@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class SeedsConfig(BaseModel):
@@ -23,3 +23,9 @@ class PersonasConfig(BaseModel):
     validation: float = Field(default=0.05, ge=0, lt=1)
     """Share of the seeds whose rows are kept for validation."""
     test: float = Field(default=0.05, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _some_for_training(self) -> PersonasConfig:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test leave nothing for training: their sum must be below 1")
+        return self

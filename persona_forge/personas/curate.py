@@ -17,6 +17,7 @@ from persona_forge.core.stage import Made, Reject
 from persona_forge.core.tables import SEEDS
 from persona_forge.personas.pins import Lexicon, find_pins, lexicon
 from persona_forge.personas.readers import Record
+from persona_forge.space.model import LANGUAGES
 from persona_forge.text.language import language_of
 from persona_forge.text.normalise import normalise
 
@@ -24,6 +25,7 @@ SHORTEST_PROSE = 8
 """Characters; less is no persona."""
 
 Text = Annotated[str, BeforeValidator(lambda v: normalise(v) if isinstance(v, str) else v)]
+Name = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v)]
 
 
 class _Part(BaseModel):
@@ -52,7 +54,7 @@ class EmotionalLimit(_Part):
 class Pin(_Part):
     dimension: str
     value: str
-    evidence: Text
+    evidence: Text = Field(min_length=1)
     by: str = "author"
 
 
@@ -61,7 +63,7 @@ class Seed(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    seed_id: str = ""
+    seed_id: Name = ""
     language: Literal["zh", "en", ""] = ""
     name: Text = ""
     prose: Text = Field(min_length=SHORTEST_PROSE)
@@ -81,15 +83,15 @@ class Seed(BaseModel):
 def curate(*, records: Iterable[Record], space: Any) -> Made:
     rows: dict[str, dict[str, Any]] = {}
     rejects: list[Reject] = []
-    domains = space.ontology.domains()
-    lexicons = {language: lexicon(space.ontology, language) for language in ("en", "zh")}
+    domains = {d.name: d.names for d in space.ontology.dimensions}
+    lexicons = {language: lexicon(space.ontology, language) for language in LANGUAGES}
     taken = 0
     for record in records:
         taken += 1
         row = _seed(record, domains, lexicons)
         if isinstance(row, dict) and row["seed_id"] in rows:
             detail = f"{record.where}: a seed before it has the id {row['seed_id']!r} too"
-            row = Reject(digest("record", record.raw), row["seed_id"], "duplicate_id", detail, record.raw)
+            row = Reject(digest("record", record.where, record.raw), row["seed_id"], "duplicate_id", detail, record.raw)
         if isinstance(row, Reject):
             rejects.append(row)
         else:
@@ -110,13 +112,16 @@ def _seed(
         place = ".".join(str(p) for p in first["loc"])
         return Reject(reject_id, None, "invalid", f"{record.where}: {place}: {first['msg']}", record.raw)
     language = seed.language or language_of(seed.prose)
-    if language not in ("zh", "en"):
+    if language not in LANGUAGES:
         return Reject(reject_id, None, "language", f"{record.where}: neither Chinese nor English", record.raw)
     unknown = [f"{p.dimension}={p.value}" for p in seed.pins if p.value not in domains.get(p.dimension, ())]
     unknown += [d for d in seed.withheld if d not in domains]
     if unknown:
         return Reject(reject_id, seed.seed_id or None, "unknown_trait",
                       f"{record.where}: the ontology has no {', '.join(unknown)}", record.raw)  # fmt: skip
+    if unproven := [f"{p.dimension}={p.value}: {p.evidence!r}" for p in seed.pins if p.evidence not in seed.prose]:
+        return Reject(reject_id, seed.seed_id or None, "evidence",
+                      f"{record.where}: these words do not stand in the prose: {'; '.join(unproven)}", record.raw)  # fmt: skip
     authored = {p.dimension for p in seed.pins} | set(seed.withheld)
     found, touched = find_pins(seed.prose, lexicons[language])
     source = seed.source or record.source
@@ -134,10 +139,11 @@ def _seed(
 def _ours(data: dict[str, Any]) -> dict[str, Any]:
     """A foreign row in our words: its id, and its sentences or line as prose."""
     row = dict(data)
-    if "seed_id" not in row and "id" in row:
+    if "seed_id" not in row and isinstance(row.get("id"), str | int):
         row["seed_id"] = str(row.pop("id"))
-    if "prose" not in row and isinstance(row.get("sentences"), list):
-        row["prose"] = " ".join(str(s) for s in row.pop("sentences"))
+    sentences = row.get("sentences")
+    if "prose" not in row and isinstance(sentences, list) and all(isinstance(s, str) for s in sentences):
+        row["prose"] = " ".join(row.pop("sentences"))
     if "prose" not in row and isinstance(row.get("persona"), str):
         row["prose"] = row.pop("persona")
     return row

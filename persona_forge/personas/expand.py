@@ -30,17 +30,19 @@ def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, *, space: Space, key: str)
     by_id = {row["seed_id"]: row for row in seeds.iter_rows(named=True)}
     run_key = key64(key)
     rejects: list[Reject] = []
-    codes: list[npt.NDArray[np.uint8]] = []
-    ids: list[npt.NDArray[np.uint64]] = []
+    lengths: list[int] = []
+    codes: list[npt.NDArray[np.uint8]] = [np.zeros((len(space.names), 0), np.uint8)]
+    ids: list[npt.NDArray[np.uint64]] = [np.zeros((0, 2), np.uint64)]
     for quota in quotas.iter_rows(named=True):
         law = given(space, by_id[quota["seed_id"]])
         if isinstance(law, Reject):
             rejects.append(law)
+            lengths.append(0)
             continue
         rows, row_ids = draw(law, run_key, quota["seed_id"], quota["first"], quota["stop"])
         codes.append(rows)
         ids.append(row_ids)
-    lengths = [i.shape[0] for i in ids]
+        lengths.append(row_ids.shape[0])
     frame = pl.DataFrame({
         "persona_id": _binary(np.concatenate(ids)),
         "seed_id": _runs(quotas["seed_id"], lengths, quotas["seed_id"].unique(maintain_order=True).to_list()),
@@ -49,7 +51,7 @@ def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, *, space: Space, key: str)
         "origin": pl.repeat("fill", sum(lengths), dtype=pl.Enum(ORIGINS), eager=True),
         "split": _runs(quotas["split"], lengths, SPLITS),
     })  # fmt: skip
-    return Made(frame, quotas.height)
+    return Made(frame, quotas.height, tuple(rejects))
 
 
 def _binary(ids: npt.NDArray[np.uint64]) -> pl.Series:

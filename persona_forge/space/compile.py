@@ -51,7 +51,8 @@ class Bucket:
     out: tuple[Factor, ...]
     mass: int
     """What has been divided out of `out`, or has no scope left."""
-    below: tuple[Bucket, ...]
+    line: tuple[Bucket, ...]
+    """The buckets below that are to be drawn, each after all that it depends on."""
     packed: Table | None = None
     """The table as alias tables; `alias` fills it in when rows are first drawn."""
     step: tuple[int, ...] = ()
@@ -158,7 +159,8 @@ class Space:
         for f in factors:
             if not f.scope:
                 mass *= int(f.table[()])
-        return self._remember(key, Bucket(variable, table, tuple([f for f in factors if f.scope]), mass, below))
+        line = tuple([b for bucket in below for b in ((bucket, *bucket.line) if bucket.table else bucket.line)])
+        return self._remember(key, Bucket(variable, table, tuple([f for f in factors if f.scope]), mass, line))
 
     def _free(self, variable: int) -> Factor:
         return Factor((variable,), np.ones(self.cards[variable], np.int64), 1)
@@ -214,18 +216,11 @@ class Law:
 
     def buckets(self) -> tuple[Bucket, ...]:
         """What to draw, in order: every visible free variable, and the withheld ones that others depend on."""
-        found: list[Bucket] = []
-        todo = [self.space.solve("law", self.evidence)]
-        while todo:
-            bucket = todo.pop()
-            todo.extend(bucket.below)
-            if bucket.table is not None:
-                found.append(bucket)
-        found.sort(key=lambda bucket: bucket.variable)
+        line = self.space.solve("law", self.evidence).line
         if not self.withheld:
-            return tuple(found)
+            return line
         wanted, result = set(range(len(self.evidence))) - self.withheld, []
-        for bucket in reversed(found):
+        for bucket in reversed(line):
             if bucket.variable in wanted and bucket.table:
                 wanted |= set(bucket.table.scope)
                 result.append(bucket)

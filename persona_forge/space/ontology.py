@@ -35,7 +35,18 @@ from persona_forge.space.model import (
     unknown,
 )
 
-__all__ = ["LANGUAGE", "LANGUAGES", "Dimension", "Ontology", "Relation", "Value", "Weights", "graph", "read_ontology"]
+__all__ = [
+    "LANGUAGE",
+    "LANGUAGES",
+    "Choice",
+    "Dimension",
+    "Ontology",
+    "Relation",
+    "Value",
+    "Weights",
+    "graph",
+    "read_ontology",
+]
 
 Domains = Mapping[str, tuple[str, ...]]
 

@@ -147,6 +147,15 @@ def test_no_character_is_dropped_in_silence() -> None:
 
 
 @pytest.mark.real
+def test_long_numbers_are_read_digit_by_digit_in_mandarin() -> None:
+    model = KOKORO._loaded()
+    for number, words in (("13812345678", "一三八一二三四五六七八"), ("9" * 30, "九" * 30)):
+        spoken = model.phonemes(number, "zh", british=False)
+        assert spoken == model.phonemes(words, "zh", british=False)
+        assert spoken[1] == set()
+
+
+@pytest.mark.real
 def test_a_text_of_5000_characters_is_spoken_in_parts() -> None:
     model = KOKORO._loaded()
     for language, text in (("en", "The best of times, they say. " * 172), ("zh", "今天天气很好，我们走吧。" * 416)):

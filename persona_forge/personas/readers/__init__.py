@@ -67,7 +67,7 @@ def read(files: Iterable[Path]) -> Iterator[Record]:
 def _json_lines(path: Path) -> Iterator[Record]:
     for number, (line, size) in enumerate(_lines(path), 1):
         where = f"{path.name}:{number}"
-        if not line.strip():
+        if not line:
             continue
         try:
             if size > LONGEST_ROW:
@@ -85,7 +85,7 @@ def _lines(path: Path) -> Iterator[tuple[bytes, int]]:
             while len(rest) > LONGEST_ROW and not rest.endswith(b"\n"):
                 rest = f.readline(LONGEST_ROW + 1)
                 size += len(rest)
-            yield line, size
+            yield line.strip(), size
 
 
 def _no_number(name: str) -> Any:
@@ -95,31 +95,33 @@ def _no_number(name: str) -> Any:
 def _yaml(path: Path) -> Iterator[Record]:
     import yaml
 
+    class Plain(yaml.SafeLoader):  # type: ignore[misc]
+        """Without aliases: a short one may stand for gigabytes."""
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError(f"{self.peek_event().start_mark}: aliases are not read, write the text out")
+            return super().compose_node(parent, index)
+
     number = 0
     try:
         if (size := path.stat().st_size) > LARGEST_YAML:
-            raise ValueError(f"a YAML file of {size} bytes is not read: write it as JSON lines")
-        text = path.read_text(encoding="utf-8-sig")
-        for event in yaml.parse(text, yaml.SafeLoader):  # one short alias may stand for gigabytes
-            if isinstance(event, yaml.AliasEvent):
-                raise ValueError(f"aliases (*{event.anchor}) are not read: write the text out")
-            if isinstance(event, yaml.DocumentEndEvent):
-                break
-        for document in yaml.safe_load_all(text):
+            raise ValueError(f"a YAML file of {size} bytes is not read, write it as JSON lines")
+        for document in yaml.load_all(path.read_text(encoding="utf-8-sig"), Plain):
             for row in document if isinstance(document, list) else [document]:
-                number += 1
-                yield _record(f"{path.name}#{number}", path, row)
+                if row is not None:
+                    number += 1
+                    yield _record(f"{path.name}#{number}", path, row)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         yield Record(f"{path.name}#{number + 1}", path.stem, None, " ".join(str(error).split()))
 
 
 def _record(where: str, path: Path, row: Any) -> Record:
-    """Raises ValueError for what JSON or UTF-8 has no way to write."""
     try:
         raw = json.dumps(row, ensure_ascii=False, allow_nan=False, default=str)
         raw.encode()
-    except TypeError as error:  # a YAML key may be a date
-        raise ValueError(str(error)) from error
+    except (TypeError, ValueError) as error:  # a YAML key that is a date, a number that is none, half a character
+        return Record(where, path.stem, None, f"no JSON in UTF-8: {error}", ascii(row)[:SHOWN])
     if not isinstance(row, dict):
         return Record(where, path.stem, None, f"a seed is an object, not {type(row).__name__}", raw[:SHOWN])
     return Record(where, path.stem, json.loads(raw), "", raw)
