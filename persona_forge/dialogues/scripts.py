@@ -35,7 +35,7 @@ from persona_forge.dialogues.factors import words
 from persona_forge.space.ontology import Ontology
 from persona_forge.text.cards import card, phrases
 from persona_forge.text.language import language_of
-from persona_forge.text.spoken import spoken
+from persona_forge.text.spoken import finished, spoken
 from persona_forge.text.template import fill
 
 PROMPTS = ("dialogues/prompts/script.en.jinja", "dialogues/prompts/script.zh.jinja", "dialogues/factors.toml",
@@ -156,7 +156,7 @@ def parse(reply: dict[str, Any], scene: Mapping[str, Any]) -> tuple[list[dict[st
     traits = {t["dimension"]: t["value"] for t in scene["traits"]}
     turns: list[dict[str, Any]] = []
     for i, said in enumerate(reply.values()):
-        text = spoken(said["say"])
+        text = finished(spoken(said["say"]), LONGEST_LINE[scene["language"]])
         if not text:
             return [], f"turn {i} has no words: {said['say']!r}"
         role = "persona" if i % 2 else "partner"

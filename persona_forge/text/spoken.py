@@ -26,3 +26,19 @@ def spoken(line: str) -> str:
     if whole := _QUOTED.fullmatch(line):
         line = whole.group(1).strip()
     return line if _LETTER.search(line) else ""
+
+
+_END = re.compile(r"[.!?。！？…]")
+_BREAK = re.compile(r"[,，、;；]")
+_LOOSE = " ,，、;；\"“”"
+
+
+def finished(line: str, longest: int) -> str:
+    """A line that was cut off at `longest` characters, up to its last whole sentence, or else its last whole clause."""
+    line = line.strip(_LOOSE)
+    if len(line) < longest - 1 or _END.match(line[-1:]):
+        return line
+    for stop in (_END, _BREAK):
+        if found := list(stop.finditer(line[:-1])):
+            return line[: found[-1].end()].strip(_LOOSE)
+    return line
