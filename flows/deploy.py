@@ -6,19 +6,20 @@ From then on a run is started from the server's page, by `prefect deployment run
 from __future__ import annotations
 
 from prefect import serve
+from prefect.deployments.runner import RunnerDeployment
 
 from flows.backfill import backfill
 from flows.forge import forge
 
 
-def main() -> None:
-    serve(
-        forge.to_deployment(
-            name="forge", description="go on with a run: parameter root is its folder", concurrency_limit=1
-        ),
-        backfill.to_deployment(name="backfill", description="make named shards of a stage anew", concurrency_limit=1),
-    )
+def deployments() -> tuple[RunnerDeployment, RunnerDeployment]:
+    """One run at a time of each, because a run's folder has one master."""
+    go_on = RunnerDeployment.from_flow(forge, name="forge", concurrency_limit=1,
+                                       description="go on with a run: parameter root is its folder")  # fmt: skip
+    again = RunnerDeployment.from_flow(backfill, name="backfill", concurrency_limit=1,
+                                       description="make named shards of a stage anew")  # fmt: skip
+    return go_on, again
 
 
 if __name__ == "__main__":
-    main()
+    serve(*deployments())

@@ -6,27 +6,45 @@ sealed is not done again; Prefect's own cache is left out, because its key holds
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from prefect import flow, task
+from prefect import Flow, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.futures import wait
 from prefect.logging.configuration import setup_logging
+from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from persona_forge.core.errors import Transient
-from persona_forge.core.stage import PORTS, Stage
+from persona_forge.core.stage import Stage
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
 from persona_forge.dataset.sample import sample
 from persona_forge.pipeline import PIPELINE, stage
 from persona_forge.run import load
 
-__all__ = ["forge", "prepare", "setup_logging", "work"]
-
 MOST_TASKS = 200
 """A stage with more shards than this has them in batches: a task costs milliseconds and a row in Prefect's database."""
 RETRIES = 3
+
+
+def listen() -> None:
+    """Sets up Prefect's logging now, since that closes the handlers that are there; our ticks stay off its server."""
+    setup_logging()
+    for handler in logging.getLogger("persona_forge").handlers:
+        if isinstance(handler, APILogHandler):
+            handler.setLevel(logging.INFO)
+
+
+def _threads(workers: int) -> Any:  # Prefect's own types do not agree on what a thread's future is
+    return ThreadPoolTaskRunner(max_workers=workers)
+
+
+def with_workers(workers: int) -> Flow[..., dict[str, int]]:
+    """The flow with so many shards at once."""
+    return forge.with_options(task_runner=_threads(workers))
 
 
 def _transient(task: object, run: object, state: object) -> bool:
@@ -55,13 +73,11 @@ def work(root: str, stage_name: str, shards: Sequence[str]) -> list[str]:
     return [run.work(stage(stage_name), shard).shard for shard in shards]
 
 
-@flow(
-    name="persona-forge", flow_run_name="{root}", task_runner=ThreadPoolTaskRunner(max_workers=2), persist_result=False
-)  # type: ignore[arg-type]
+@flow(name="persona-forge", flow_run_name="{root}", task_runner=_threads(2), persist_result=False)
 def forge(root: str, stages: list[str] | None = None, shards: list[str] | None = None) -> dict[str, int]:
     """Runs stages (all, if none are named) of the run in `root`; only these shards of them, if some are named.
 
-    Returns the number of shards done by stage. The run itself is made by `persona-forge run`, or `persona_forge.run.start`.
+    Returns the number of shards done by stage. The run itself is made by `persona-forge run`, or by `run.start`.
     """
     done: dict[str, int] = {}
     for each in (s for s in PIPELINE if stages is None or s.name in stages):
@@ -75,7 +91,7 @@ def _work(root: str, each: Stage, names: list[str]) -> Iterator[list[str]]:
     """Shards that compute go side by side; those that share an engine go one after the other, which uses it whole."""
     size = -(-len(names) // MOST_TASKS) or 1
     batches = [names[i : i + size] for i in range(0, len(names), size)]
-    if set(PORTS) & set(each.hands):
+    if each.one_at_a_time:
         try:
             for batch in batches:
                 yield work(root, each.name, batch)

@@ -28,7 +28,8 @@ def flow(module: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(
             "flows", folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
-        assert spec and spec.loader
+        assert spec is not None
+        assert spec.loader is not None
         package = importlib.util.module_from_spec(spec)
         sys.modules["flows"] = package
         spec.loader.exec_module(package)

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,9 +21,13 @@ from persona_forge.core.errors import ForgeError, Misuse, RunMismatch, Stopped
 if TYPE_CHECKING:
     from persona_forge.config import Config
     from persona_forge.core.stage import Stage
+    from persona_forge.dataset.folder import Folder
+    from persona_forge.dataset.funnel import Step
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="Grow authored persona seeds into training data for voice models that stay in character.")  # fmt: skip
+ABOUT = "Grow authored persona seeds into training data for voice models that stay in character."
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, help=ABOUT
+)
 seeds_app = typer.Typer(no_args_is_help=True, help="Read, check and review seeds.")
 weights_app = typer.Typer(no_args_is_help=True, help="Fetch the weights of the embedded engines.")
 app.add_typer(seeds_app, name="seeds")
@@ -42,22 +47,30 @@ Seeds = Annotated[
 ]
 Rows = Annotated[int | None, typer.Option("--rows", help="Persona rows in all.", min=1)]
 Dialogues = Annotated[int | None, typer.Option("--dialogues", help="Dialogues in all.", min=0)]
-Redo = Annotated[str | None, typer.Option("--redo", help="Make this stage and all that follows anew.", metavar="STAGE")]
+Redo = Annotated[
+    list[str] | None,
+    typer.Option("--redo", help="Make this stage and all that follows anew; may be repeated.", metavar="STAGE"),
+]
+
+
+INTERRUPTED = 130
+"""What typer makes of a KeyboardInterrupt."""
 
 
 def main() -> None:
     """The console script: errors become a message and an exit code, never a traceback for a user's mistake."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill is a Ctrl-C
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # a polite kill is a Ctrl-C
     try:
         app(standalone_mode=True)
     except ForgeError as error:
         sys.stderr.write(f"persona-forge: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("persona-forge: stopped; what is sealed stays, and the same command goes on\n")
-        sys.exit(Stopped.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as error:
+        if error.code != INTERRUPTED:
+            raise
+        stopped = Stopped("stopped; what is sealed stays", todo="the same command goes on where it was")
+        sys.stderr.write(f"persona-forge: {stopped}\n")
+        sys.exit(stopped.exit_code)
 
 
 # Running --------------------------------------------------------------------------------------------------------------
@@ -79,12 +92,11 @@ def run(
     ] = None,
     json: Json = False,
 ) -> None:
-    """The whole pipeline through Prefect, going on where it was; with no CONFIG, the bundled seeds and embedded engines."""
+    """The whole pipeline through Prefect, going on where it was; with no CONFIG, bundled seeds and embedded engines."""
     from persona_forge.pipeline import PIPELINE
 
-    names = _stage_names(only)
-    _run(_settings(config, out, seeds, rows, dialogues), out, tuple(s for s in PIPELINE if s.name in names), redo, json,
-         prefect=True, shards=shards)  # fmt: skip
+    stages = _stages(only) or PIPELINE
+    _run(_settings(config, out, seeds, rows, dialogues), out, stages, redo, json, prefect=True, shards=shards)
 
 
 @app.command()
@@ -118,10 +130,10 @@ def speak(config: ConfigFile = None, out: Out = Path("my-dataset"), redo: Redo =
     _act("speak", _settings(config, out, None, None, None), out, redo, json)
 
 
-def _act(name: str, config: Config, out: Path, redo: str | None, json: bool) -> None:
-    from persona_forge.pipeline import ACTS, PIPELINE
+def _act(name: str, config: Config, out: Path, redo: list[str] | None, json: bool) -> None:
+    from persona_forge.pipeline import ACTS
 
-    _run(config, out, tuple(s for s in PIPELINE if s.name in ACTS[name]), redo, json, prefect=False)
+    _run(config, out, _stages(ACTS[name]), redo, json, prefect=False)
 
 
 def _settings(
@@ -146,20 +158,20 @@ def _settings(
     return settings.model_copy(update={k: getattr(settings, k).model_copy(update=v) for k, v in typed.items()})
 
 
-def _stage_names(only: list[str] | None) -> list[str]:
+def _stages(names: Sequence[str] | None) -> tuple[Stage, ...]:
     from persona_forge.pipeline import PIPELINE
 
     known = [s.name for s in PIPELINE]
-    if unknown := [n for n in only or () if n not in known]:
+    if unknown := [n for n in names or () if n not in known]:
         raise Misuse(f"unknown stage {unknown[0]!r}", allowed=", ".join(known))
-    return only or known
+    return tuple(s for s in PIPELINE if s.name in (names or ()))
 
 
 def _run(
     config: Config,
     out: Path,
     stages: tuple[Stage, ...],
-    redo: str | None,
+    redo: list[str] | None,
     json: bool,
     *,
     prefect: bool,
@@ -169,24 +181,21 @@ def _run(
     from persona_forge.dataset.folder import Folder
     from persona_forge.run import go, start
 
-    _stage_names([redo] if redo else None)
+    again = _stages(redo)
     folder = Folder(out)
-    flow = _prefect_flow() if prefect else None
     with folder.locked(), show.heard_by(logging.NullHandler() if json else show.Lines()):
-        opened = start(out, config, stages, redo=redo)
+        opened = start(out, config, stages, redo=again)
+        flow = _prefect_flow(config.run.workers) if prefect else None
         with show.heard_by(show.JsonLines(out / "log.jsonl")):
-            try:
-                if flow:
-                    flow(str(out.resolve()), [s.name for s in stages], shards)
-                else:
-                    go(opened, stages)
-            except KeyboardInterrupt as error:
-                raise Stopped("stopped; what is sealed stays", todo="the same command goes on where it was") from error
+            if flow:
+                flow(str(out.resolve()), [s.name for s in stages], shards)
+            else:
+                go(opened, stages)
     _report(folder, json)
 
 
-def _prefect_flow() -> Any:
-    """The flow, with Prefect told to keep still: no telemetry, no chatter on the terminal, patience on a slow machine."""
+def _prefect_flow(workers: int) -> Any:
+    """The flow, with Prefect told to keep still: no telemetry, no chatter on the terminal, patience when it is slow."""
     quiet = {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -199,12 +208,13 @@ def _prefect_flow() -> Any:
         os.environ.setdefault(name, value)
     from persona_forge.beside import flow
 
+    logging.getLogger("persona_forge").info("starting Prefect")
     forge = flow("forge")
-    forge.setup_logging()  # now, since it closes the handlers that are there
-    return forge.forge
+    forge.listen()
+    return forge.with_workers(workers)
 
 
-def _report(folder: Any, json: bool) -> None:
+def _report(folder: Folder, json: bool) -> None:
     from persona_forge import show
     from persona_forge.dataset.funnel import funnel
     from persona_forge.dataset.sample import sample
@@ -218,13 +228,35 @@ def _report(folder: Any, json: bool) -> None:
     show.out.print()
     show.markdown(sample(folder))
     show.out.print(f"\nEverything is in {folder.root}/ (<table>/<shard>.parquet, sealed in seals/). What to type next:")
-    for line in (
-        f"persona-forge status {folder.root}",
-        f'persona-forge sql {folder.root} "SELECT role, text, want_emotion, meas_rate, qc_error_rate FROM utterances LIMIT 10"',
-        f"persona-forge verify {folder.root}",
-        f"persona-forge run --out {folder.root} --rows 2000000 --dialogues 16",
-    ):
+    for line in _next(folder, steps):
         show.out.print(f"  {line}", markup=False)
+
+
+QUERIES = {
+    "clips": "SELECT role, text, want_emotion, meas_rate, qc_error_rate FROM utterances LIMIT 10",
+    "scripts": "SELECT t.role, t.text FROM (SELECT unnest(turns) AS t FROM scripts) LIMIT 10",
+    "personas": "SELECT seed_id, count(*) AS rows FROM personas GROUP BY ALL ORDER BY ALL LIMIT 10",
+}
+"""What to ask first, by the last of these tables that has rows."""
+
+
+def _next(folder: Folder, steps: Sequence[Step]) -> Iterator[str]:
+    """What to type next: the act that is not done, how to ask and check, and how to grow."""
+    from persona_forge.pipeline import ACTS
+
+    undone = {s.stage for s in steps if s.shards < s.shards_planned}
+    acts = [act for act, stages in ACTS.items() if undone.intersection(stages)]
+    if acts:
+        yield f"persona-forge {acts[0]} --out {folder.root}"
+    yield f"persona-forge status {folder.root}"
+    there = {s.table for s in steps if s.rows}
+    if query := next((q for table, q in QUERIES.items() if table in there), ""):
+        yield f'persona-forge sql {folder.root} "{query}"'
+    yield f"persona-forge verify {folder.root}"
+    if not acts:
+        config = folder.read_card()["config"]
+        rows, dialogues = 2 * config["personas"]["rows"], 2 * config["dialogues"]["count"]
+        yield f"persona-forge run --out {folder.root} --rows {rows} --dialogues {dialogues}"
 
 
 # Asking ---------------------------------------------------------------------------------------------------------------
@@ -357,7 +389,7 @@ def seeds_check(
         raise typer.Exit(1)
 
 
-def _existing(path: Path) -> Any:
+def _existing(path: Path) -> Folder:
     from persona_forge.dataset.folder import Folder
 
     if not path.is_dir():

@@ -131,9 +131,11 @@ def refuse_source(run: Run, stages: tuple[Stage, ...], again: tuple[Stage, ...])
                              todo="mend the file; `persona-forge seeds check PATH` names every bad row")  # fmt: skip
         known = run.folder.scan(stage.writes).select("seed_id").collect()["seed_id"] if seals else now.rows["seed_id"]
         if not now.rows["seed_id"].is_in(known.implode()).any():
-            raise RunMismatch(f"{run.folder.root} is a run of other seeds: none of its {len(known)} is in {where}",
-                              allowed="the seeds it was begun with, changed, fewer or more",
-                              todo=f"choose another --out, or begin this run again with --redo {stage.name}")  # fmt: skip
+            raise RunMismatch(
+                f"{run.folder.root} is another run: none of its {len(known)} seeds is in {where}",
+                allowed="the seeds it was begun with, changed, fewer or more",
+                todo=f"choose another --out, or begin this run again with --redo {stage.name}",
+            )
 
 
 def _update_source(run: Run, stage: Stage) -> None:

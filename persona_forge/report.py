@@ -26,6 +26,7 @@ class Status:
 
     @property
     def seconds_left(self) -> float:
+        """Of the shards that are planned so far."""
         return sum((s.shards_planned - s.shards) * self.seconds.get(s.stage, 0.0) for s in self.steps)
 
     @property
@@ -33,29 +34,32 @@ class Status:
         return all(s.shards == s.shards_planned for s in self.steps)
 
     def as_json(self) -> dict[str, Any]:
-        return {"done": self.done, "seconds_left": round(self.seconds_left, 1), "funnel": [s.as_json() for s in self.steps],
-                **{k: v for k, v in asdict(self).items() if k != "steps"}}  # fmt: skip
+        rest = {k: v for k, v in asdict(self).items() if k != "steps"}
+        left = round(self.seconds_left, 1)
+        return {"done": self.done, "seconds_left": left, "funnel": [s.as_json() for s in self.steps], **rest}
 
     def lines(self) -> list[str]:
         engines = ", ".join(f"{port}: {c['engine']} ({c['model']})" for port, c in self.engines.items()) or "none yet"
         rate = ", ".join(f"{stage} {s:.1f} s" for stage, s in self.seconds.items() if s >= 0.05) or "no shard done yet"
-        left = (
-            "nothing is left to do" if self.done else f"about {self.seconds_left:,.0f} s left of what is planned so far"
-        )
-        return [
-            f"engines       {engines}",
-            f"tokens, cost  {self.prompt_tokens:,} in, {self.completion_tokens:,} out, {self.cost:g}",
-            f"a shard takes {rate}",
-            f"time left     {left}",
+        lines = [
+            f"engines        {engines}",
+            f"tokens, cost   {self.prompt_tokens:,} in, {self.completion_tokens:,} out, {self.cost:g}",
+            f"a shard takes  {rate}",
         ]
+        if self.done:
+            return [*lines, "left to do     nothing"]
+        open_shards = ", ".join(
+            f"{s.stage} {s.shards}/{s.shards_planned}" for s in self.steps if s.shards < s.shards_planned
+        )
+        return [*lines, f"left to do     {open_shards}: about {self.seconds_left:,.0f} s, as far as it is planned"]
 
 
 def status(folder: Folder) -> Status:
     from persona_forge.hands import spent
 
     usage = spent(folder.root / "replies")
-    return Status(funnel(folder), folder.read_card().get("engines", {}), usage.prompt_tokens, usage.completion_tokens, usage.cost,
-                  _seconds(folder.root / "log.jsonl"))  # fmt: skip
+    return Status(funnel(folder), folder.read_card()["engines"], usage.prompt_tokens, usage.completion_tokens,
+                  usage.cost, _seconds(folder.root / "log.jsonl"))  # fmt: skip
 
 
 def _seconds(path: Path) -> dict[str, float]:

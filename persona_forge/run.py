@@ -232,7 +232,8 @@ class Run:
         seal = Seal(stage.writes, shard, stage.name, f"{table.name}.v{table.version}", made.rows.height, size, sha,
                     made.taken, rejected, rejects_sha, self.fingerprint(stage), used, parents, **plan)  # fmt: skip
         write_seal(path, seal)
-        log.info("%s %s: %s rows%s", stage.name, shard, f"{seal.rows:,}", f", {rejected:,} rejected" if rejected else "",
+        also = f", {rejected:,} rejected" if rejected else ""
+        log.info("%s %s: %s rows%s", stage.name, shard, f"{seal.rows:,}", also,
                  extra={"stage": stage.name, "shard": shard, "rows": seal.rows, "rejected": rejected,
                         "seconds": round(perf_counter() - began, 3)})  # fmt: skip
         return seal

@@ -18,9 +18,13 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from persona_forge.dataset.funnel import Step
+from persona_forge.dataset.shards import mending
 
 EVERY_S = 10.0
 """Without a terminal, a line of progress comes no more often than this."""
+
+UNITS = {"scripts": "replies", "speak": "turns"}
+"""What a stage ticks for."""
 
 log = logging.getLogger("persona_forge")
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 132)
@@ -28,34 +32,58 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Lines(logging.Handler):
-    """Progress as lines; on a terminal, a last line that moves with every reply and every turn."""
+    """Progress as a line a shard; on a terminal, a last line that moves with every reply and every turn.
+
+    It is heard from several threads; logging lets them in one by one.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self._began = self._said = time.monotonic()
         self._status = err.status("starting") if err.is_terminal else None
-        self._ticks: dict[tuple[str, str], int] = {}
-        self._totals: dict[tuple[str, str], int] = {}
+        self._shards: dict[str, tuple[int, int]] = {}
+        """Stage → shards done, and of how many."""
+        self._units: dict[tuple[str, str], tuple[int, int]] = {}
+        """Stage and shard → replies or turns done, and of how many."""
         if self._status:
             self._status.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        shard = (getattr(record, "stage", ""), getattr(record, "shard", ""))
-        if record.levelno >= logging.INFO:
-            self._say(record.getMessage())
+        stage, shard = getattr(record, "stage", ""), getattr(record, "shard", "")
+        if hasattr(record, "planned"):
+            self._plan(stage, record.todo, record.planned)  # type: ignore[attr-defined]
         elif hasattr(record, "total"):
-            self._totals[shard] = record.total
-            self._move(f"{shard[0]} {shard[1]}")
+            self._units[stage, shard] = 0, record.total
+            self._move(f"{stage} {shard}")
         elif hasattr(record, "tick"):
-            self._ticks[shard] = self._ticks.get(shard, 0) + record.tick
-            self._move(f"{shard[0]} {shard[1]}: {self._ticks[shard]} done")
+            done, total = self._units.get((stage, shard), (0, 0))
+            self._units[stage, shard] = done + 1, total
+            self._move(f"{stage} {shard}: {done + 1} of {max(total, done + 1)} {UNITS.get(stage, '')}")
+        elif record.levelno >= logging.INFO:
+            self._say(record.getMessage() + self._count(stage))
+
+    def _plan(self, stage: str, todo: int, planned: int) -> None:
+        self._shards[stage] = planned - todo, planned
+        if planned and not todo:
+            self._say(f"{stage}: nothing to do, {planned} of {planned} shards are done")
+        elif todo:
+            self._move(f"{stage}: {planned - todo} of {planned} shards")
+
+    def _count(self, stage: str) -> str:
+        """How many of a map's shards are done, this one being the last of them."""
+        if stage not in self._shards:
+            return ""
+        done, planned = self._shards[stage]
+        self._shards[stage] = done + 1, planned
+        return f" ({done + 1} of {planned})"
 
     def _say(self, line: str) -> None:
         self._said = time.monotonic()
-        err.print(f"[dim]{self._said - self._began:6.0f} s[/dim]  {line}", markup=True)
+        err.print(f"{self._said - self._began:6.0f} s  {line}", markup=False)
 
     def _move(self, line: str) -> None:
         if self._status:
+            self._status.start()  # Prefect's start closes handlers
             self._status.update(line)
         elif time.monotonic() - self._said > EVERY_S:
             self._say(line)
@@ -76,8 +104,9 @@ class JsonLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         extra = {k: getattr(record, k) for k in ("stage", "shard", "rows", "rejected", "seconds") if hasattr(record, k)}
         entry = {"time": round(record.created, 3), "level": record.levelname, "message": record.getMessage(), **extra}
-        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        self._file.flush()
+        with mending(Path(self._file.name)):
+            self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            self._file.flush()
 
     def close(self) -> None:
         self._file.close()
@@ -99,10 +128,11 @@ def heard_by(handler: logging.Handler) -> Iterator[None]:
 
 
 def funnel_table(steps: Sequence[Step]) -> None:
+    """What went through; stages that are not begun yet are left out."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("stage", "in", "used", "not chosen", "rejected", "waiting", "made", "shards"):
         table.add_column(name, justify="left" if name in ("stage", "made") else "right")
-    for s in steps:
+    for s in (s for s in steps if s.begun):
         table.add_row(s.stage, f"{s.came_in:,} {s.unit}", f"{s.used:,}", _count(s.not_chosen), _count(s.rejected),
                       _count(s.waiting), f"{s.rows:,} {s.table}", f"{s.shards}/{s.shards_planned}")  # fmt: skip
     out.print(table)

@@ -53,7 +53,7 @@ def query(folder: Folder, sql: str) -> pa.Table:
         statements = connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise Misuse("only one SELECT statement can be run", allowed="SELECT … (also WITH … SELECT)", todo=TODO)
-        return connection.execute(sql).to_arrow_table()
+        return connection.sql(sql).to_arrow_table()
     except duckdb.Error as error:
         raise Misuse(f"DuckDB refuses the query: {' '.join(str(error).split())[:500]}", todo=TODO) from error
 

@@ -28,6 +28,8 @@ from persona_forge.dataset.seals import Seal, read_seal
 from persona_forge.dataset.shards import mending, sha256, write_text
 
 FORMAT = 1
+CARD = ("config", "engines", "ingredients", "ontology", "stages")
+"""What run.json holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,11 @@ class Folder:
             card = json.loads(self.card.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StorageError(f"{self.card} cannot be read: {error}") from error
-        if card.get("format") != FORMAT:
-            raise RunMismatch(f"{self.root} has format {card.get('format')!r}", allowed=f"format {FORMAT}")
-        return dict(card)
+        if not isinstance(card, dict) or card.get("format") != FORMAT:
+            raise RunMismatch(f"{self.card} is not of this version", allowed=f'"format": {FORMAT}')
+        if missing := [key for key in CARD if key not in card]:
+            raise StorageError(f"{self.card} is damaged: it lacks {', '.join(missing)}")
+        return card
 
     def write_card(self, card: dict[str, Any]) -> None:
         write_text(

@@ -68,4 +68,4 @@ def _population(folder: Folder, stage: dict[str, Any]) -> tuple[int, str]:
 def _planned(folder: Folder, walked: str) -> int:
     if "shard" not in TABLES[walked].names:
         return len(folder.names(walked))
-    return folder.scan(walked).select(pl.col("shard").n_unique()).collect().item()
+    return int(folder.scan(walked).select(pl.col("shard").n_unique()).collect().item())

@@ -1,9 +1,9 @@
 """Rechecks a finished (or half-finished) run from its files alone, with no code of those who made it.
 
 Each check is a question with an answer: how many rows break it, and an example. What is asked: is every sealed byte as
-it was sealed; does every row come from a row that is there; does the funnel add up; does any persona break a
-constraint, contradict its seed's pins or stand twice; does any seed stand in two splits; does any minor stand in an
-intimate or abusive scene (invariant 8).
+it was sealed, and made with the settings that the run's card states; does every row come from a row that is there; does
+the funnel add up; does any persona break a constraint, contradict its seed's pins or stand twice; does any seed stand
+in two splits; does any minor stand in an intimate or abusive scene (invariant 8).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import duckdb
 import polars as pl
 
 from persona_forge.core.errors import ForgeError
+from persona_forge.core.ids import canonical, digest
 from persona_forge.core.tables import TABLES
 from persona_forge.core.tables.act1 import PERSONAS_FIXED, PERSONAS_LAST
 from persona_forge.dataset.catalog import connect
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
 from persona_forge.dataset.seals import read_seal
-from persona_forge.dataset.shards import sha256
 from persona_forge.space.ontology import Choice, Ontology, read_ontology
 from persona_forge.text.minors import ABUSIVE, INTIMATE, MINOR_AGES, mentions_minor
 
@@ -52,13 +52,17 @@ class Check:
 def verify(folder: Folder) -> Iterator[Check]:
     """Every check in turn; one that cannot even be tried is broken."""
     yield _seals(folder)
-    yield _tried("funnel", lambda: _funnel(folder))
-    connection = connect(folder)
-    ontology = read_ontology(folder.ontology.read_text(encoding="utf-8"), folder.ontology.name)
+    yield _tried("settings", lambda: _settings(folder))
+    try:
+        connection = connect(folder)
+    except (duckdb.Error, ForgeError) as error:
+        yield _untried("tables", error)
+        return
+    yield _tried("funnel", lambda: _funnel(folder, connection))
     yield _tried("lineage", lambda: _lineage(connection))
     yield _tried("splits", lambda: _splits(connection))
     yield _tried("duplicates", lambda: _duplicates(connection))
-    yield _tried("constraints", lambda: _constraints(connection, ontology))
+    yield _tried("constraints", lambda: _constraints(connection, _ontology(folder)))
     yield _tried("pins", lambda: _pins(connection))
     yield _tried("minors", lambda: _minors(connection))
 
@@ -66,8 +70,12 @@ def verify(folder: Folder) -> Iterator[Check]:
 def _tried(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
-    except (duckdb.Error, pl.exceptions.PolarsError, OSError) as error:
-        return Check(name, "can it be checked at all?", 1, " ".join(str(error).split())[:300])
+    except (duckdb.Error, pl.exceptions.PolarsError, OSError, UnicodeDecodeError, ForgeError) as error:
+        return _untried(name, error)
+
+
+def _untried(name: str, error: Exception) -> Check:
+    return Check(name, "can it be checked at all?", 1, " ".join(str(error).split())[:300])
 
 
 def _seals(folder: Folder) -> Check:
@@ -76,33 +84,55 @@ def _seals(folder: Folder) -> Check:
         for name in folder.names(table):
             try:
                 seal = read_seal(folder.seal(table, name))
+                if not folder.whole(seal):
+                    broken.append(f"{table}/{name} is not as it was sealed")
+                broken += [f"{table}/{name} came from {parent}, which has changed since"
+                           for parent, sha in seal.parents.items() if folder.sha256_of(parent) != sha]  # fmt: skip
             except ForgeError as error:
                 broken.append(error.what)
-                continue
-            files = [(folder.rows(table, name), seal.sha256)]
-            if seal.rejects_sha256:
-                files.append((folder.rejects(seal.stage, name), seal.rejects_sha256))
-            broken += [f"{p.relative_to(folder.root)}" for p, sha in files if not p.exists() or sha256(p) != sha]
-            broken += [f"{table}/{name} came from {parent}, which has changed since" for parent, sha in seal.parents.items()
-                       if folder.sha256_of(parent) != sha]  # fmt: skip
     return Check("seals", "is every sealed file as it was sealed?", len(broken), "; ".join(broken[:3]))
 
 
-def _funnel(folder: Folder) -> Check:
+def _settings(folder: Folder) -> Check:
+    """Works the fingerprints out anew from the card, and the ontology's digest from its file."""
+    card = folder.read_card()
+    broken = [] if digest(_text(folder)) == card["ontology"] else [f"{folder.ontology.name} is not the run's"]
+    fingerprints: dict[str, str] = {}
+    for stage in card["stages"]:
+        seals = folder.seals(stage["writes"])
+        ingredients = card["ingredients"].get(stage["name"])
+        if ingredients is not None:
+            parents = [fingerprints[table] for table in sorted(stage["reads"], key=list(fingerprints).index)]
+            fingerprints[stage["writes"]] = digest(stage["name"], canonical(ingredients), *parents)
+        broken += [f"{s.table}/{s.shard}" for s in seals if s.fingerprint != fingerprints.get(s.table)]
+    asks = "was everything made with the settings of run.json and ontology.toml?"
+    return Check("settings", asks, len(broken), "; ".join(broken[:3]))
+
+
+def _text(folder: Folder) -> str:
+    return folder.ontology.read_text(encoding="utf-8")
+
+
+def _ontology(folder: Folder) -> Ontology:
+    return read_ontology(_text(folder), folder.ontology.name)
+
+
+def _funnel(folder: Folder, connection: duckdb.DuckDBPyConnection) -> Check:
+    steps = funnel(folder)
     broken = [
-        f"{s.stage}: {s.came_in} {s.unit} in, {s.used} used + {s.not_chosen} not chosen + {s.rejected} rejected + {s.waiting} waiting"
-        for s in funnel(folder)
+        f"{s.stage}: {s.came_in} {s.unit} in, {s.used} used + {s.not_chosen} not chosen "
+        f"+ {s.rejected} rejected + {s.waiting} waiting"
+        for s in steps
         if s.came_in != s.used + s.not_chosen + s.rejected + s.waiting or s.not_chosen < 0 or s.waiting < 0
     ]
-    rejected = {s.stage: folder.scan_rejects(s.stage).select(pl.len()).collect().item() for s in funnel(folder)}
-    broken += [f"{s.stage}: {s.rejected} rejected by the seals, {rejected[s.stage]} rows in rejects"
-               for s in funnel(folder) if s.rejected != rejected[s.stage]]  # fmt: skip
-    return Check(
-        "funnel",
-        "is every unit used, not chosen, rejected or waiting, exactly once?",
-        len(broken),
-        "; ".join(broken[:3]),
-    )
+    found = dict(connection.execute("SELECT stage, count(*) FROM rejects GROUP BY stage").fetchall())
+    broken += [f"{s.stage}: {s.rejected} rejected by the seals, {found.get(s.stage, 0)} rows in rejects"
+               for s in steps if s.rejected != found.get(s.stage, 0)]  # fmt: skip
+    rows = {s.table: _count(connection, f"FROM {s.table}") for s in steps}
+    broken += [f"{s.table}: {s.rows} rows by the seals, {rows[s.table]} in the files"
+               for s in steps if s.rows != rows[s.table]]  # fmt: skip
+    asks = "is every unit used, not chosen, rejected or waiting, exactly once?"
+    return Check("funnel", asks, len(broken), "; ".join(broken[:3]))
 
 
 def _lineage(connection: duckdb.DuckDBPyConnection) -> Check:
@@ -132,17 +162,24 @@ def _duplicates(connection: duckdb.DuckDBPyConnection) -> Check:
 
 def _constraints(connection: duckdb.DuckDBPyConnection, ontology: Ontology) -> Check:
     columns = {*_dimensions(connection), "language"}
+    pairs = [(r, choice) for r in ontology.relations for choice in r.forbids if set(choice) <= columns]
     broken, example = 0, ""
-    for relation in ontology.relations:
-        for choice in relation.forbids:
-            if set(choice) <= columns and (found := _count(connection, f"FROM personas WHERE {_met(choice)}")):
-                broken, example = broken + found, f"{found} rows against {relation.says} ({relation.why})"
+    if pairs:
+        counts = ", ".join(f"count(*) FILTER ({_met(choice)})" for _, choice in pairs)
+        found = connection.execute(f"SELECT {counts} FROM personas").fetchall()[0]
+        for (relation, _), n in zip(pairs, found, strict=True):
+            if n:
+                broken, example = broken + n, f"{n:,} rows against {relation.says} ({relation.why})"
     return Check("constraints", "does every persona obey every relation of the ontology?", broken, example)
 
 
 def _met(choice: Choice) -> str:
     """SQL that is true of a row that has the forbidden combination; a withheld dimension (null) is in none."""
-    return " AND ".join(f'"{d}" IN ({", ".join(repr(v) for v in sorted(values))})' for d, values in choice.items())
+    return " AND ".join(f'"{d}" IN ({", ".join(_quoted(v) for v in sorted(values))})' for d, values in choice.items())
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _pins(connection: duckdb.DuckDBPyConnection) -> Check:
@@ -158,14 +195,14 @@ def _pins(connection: duckdb.DuckDBPyConnection) -> Check:
 
 def _minors(connection: duckdb.DuckDBPyConnection) -> Check:
     scenes = connection.sql(
-        "SELECT s.scene_id, s.relationship, s.attack, s.partner.age_band AS partner_age, s.traits, p.prose "
+        "SELECT s.scene_id, s.relationship, s.attack, s.partner.age_band AS partner_age, s.traits, p.prose, "
+        "(SELECT list(age_group) FROM casting c WHERE c.scene_id = s.scene_id) AS voices "
         "FROM scenes s JOIN seeds p USING (seed_id)"
     ).to_arrow_table()
     broken = []
     for scene in scenes.to_pylist():
-        ages = {t["value"] for t in scene["traits"] if t["dimension"] in ("age_band", "voice_age")} | {
-            scene["partner_age"]
-        }
+        ages = {t["value"] for t in scene["traits"] if t["dimension"] in ("age_band", "voice_age")}
+        ages |= {scene["partner_age"], *(scene["voices"] or ())}
         minor = ages & MINOR_AGES or mentions_minor(scene["prose"])
         if minor and (scene["relationship"] in INTIMATE or scene["attack"] in ABUSIVE):
             broken.append(scene["scene_id"])
@@ -174,7 +211,7 @@ def _minors(connection: duckdb.DuckDBPyConnection) -> Check:
 
 def _dimensions(connection: duckdb.DuckDBPyConnection) -> list[str]:
     fixed = {c.name for c in (*PERSONAS_FIXED, *PERSONAS_LAST)}
-    return [c for c in connection.sql("SELECT * FROM personas LIMIT 0").columns if c not in fixed]
+    return [str(c[0]) for c in connection.execute("DESCRIBE personas").fetchall() if c[0] not in fixed]
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -21,13 +21,15 @@ MOVES = {  # mood: steps of speed, pitch and volume
     "fearful": (1, 1, -1),
     "surprised": (0, 1, 0),
 }
-INTENSITY = {"low": 0.35, "medium": 0.55, "high": 0.8}
+INTENSITY = {"flat": 0.25, "restrained": 0.4, "open": 0.55, "dramatic": 0.8}
+"""By expressiveness, a trait."""
+USUAL_INTENSITY = 0.55
 LONGEST_INSTRUCTION = 200
 
 
 def persona_delivery(traits: Mapping[str, str], mood: str) -> dict[str, Any]:
     speed, pitch, volume = MOVES[mood]
-    intensity = INTENSITY.get(traits.get("expressiveness", ""), INTENSITY["medium"])
+    intensity = INTENSITY.get(traits.get("expressiveness", ""), USUAL_INTENSITY)
     return {
         "emotion": mood,
         "intensity": 0.0 if mood == "neutral" else intensity,
@@ -41,7 +43,7 @@ def partner_delivery(name: str) -> dict[str, Any]:
     d = factors()["delivery"][name]
     return {
         "emotion": d["emotion"],
-        "intensity": 0.0 if d["emotion"] == "neutral" else INTENSITY["medium"],
+        "intensity": 0.0 if d["emotion"] == "neutral" else USUAL_INTENSITY,
         **{k: d[k] for k in ("speed", "pitch", "volume")},
     }
 

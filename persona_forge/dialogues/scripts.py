@@ -80,7 +80,8 @@ async def _write(
             why, raw = error.what, error.raw
             continue
         except (Transient, Refused) as error:
-            return Reject(scene["scene_id"], scene["seed_id"], type(error).__name__.lower(), error.what)
+            kept = getattr(error, "raw", raw) or None
+            return Reject(scene["scene_id"], scene["seed_id"], type(error).__name__.lower(), error.what, kept)
         turns, why = parse(reply.value.model_dump(), scene)
         if not why:
             return _row(scene, turns, chat, sample, {"max_tokens": max_tokens, "temperature": temperature})
@@ -141,11 +142,11 @@ def _speaker(seed: Mapping[str, Any]) -> str:
 def reply_model(turns: int, persona: str, language: str) -> type[BaseModel]:
     """The schema of a reply: t1 … tn, odd turns the partner's, even ones the persona's."""
     strict = ConfigDict(extra="forbid")
-    say = (str, Field(min_length=2, max_length=LONGEST_LINE[language]))
-    other = "对方" if language == "zh" else "other"
-    theirs = create_model("Partner", __config__=strict, who=(Literal[other], ...), say=say)
-    ours = create_model("Persona", __config__=strict, who=(Literal[persona], ...), mood=(Literal[tuple(MOVES)], ...),
-                        sound=(Literal[SOUNDS], ...), say=say)  # fmt: skip
+    say: dict[str, Any] = {"say": (str, Field(min_length=2, max_length=LONGEST_LINE[language]))}
+    other: dict[str, Any] = {"who": (Literal["对方" if language == "zh" else "other"], ...)}
+    own: dict[str, Any] = {"who": Literal[persona], "mood": Literal[tuple(MOVES)], "sound": Literal[SOUNDS]}
+    theirs = create_model("Partner", __config__=strict, **other, **say)
+    ours = create_model("Persona", __config__=strict, **own, **say)
     keys: dict[str, Any] = {f"t{i}": (theirs if i % 2 else ours, ...) for i in range(1, turns + 1)}
     model: type[BaseModel] = create_model("Script", __config__=strict, **keys)
     return model

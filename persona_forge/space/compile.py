@@ -33,7 +33,7 @@ from persona_forge.space.reason import explain
 from persona_forge.space.tabulate import Tilt, drawing_order, masks_of, weights_of
 
 MOST_CELLS = 4_000_000
-CACHED = 12_000_000
+CACHED = 6_000_000
 """How much is remembered, in units of about 8 bytes."""
 
 Kind = Literal["law", "count"]

@@ -11,11 +11,13 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from persona_forge.core.errors import OntologyError
 from persona_forge.core.ids import canonical, digest
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 LANGUAGE = "language"
 LANGUAGES = ("en", "zh")
@@ -113,6 +115,8 @@ def _plain(choice: Choice) -> dict[str, list[str]]:
 
 def graph(ontology: Ontology) -> nx.Graph:
     """Dimensions as nodes; an edge where a relation or a weight binds two, with the places that bind them."""
+    import networkx as nx  # only who draws the graph needs it; reading an ontology does not
+
     result = nx.Graph()
     result.add_nodes_from(sorted(d.name for d in ontology.dimensions))
     scopes = [(r.where, set(c)) for r in ontology.relations for c in r.forbids]

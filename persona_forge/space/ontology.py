@@ -12,10 +12,9 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from typing import Any
-
-import networkx as nx
 
 from persona_forge.core.errors import OntologyError
 from persona_forge.core.tables import RESERVED
@@ -243,12 +242,13 @@ def _no_overlap(ontology: Ontology) -> None:
 
 
 def _no_circle(ontology: Ontology) -> None:
-    arrows = nx.DiGraph([(parent, w.of) for w in ontology.weights for parent in w.given])
+    parents: dict[str, set[str]] = {}
+    for w in ontology.weights:
+        parents.setdefault(w.of, set()).update(w.given)
     try:
-        circle = [edge[0] for edge in nx.find_cycle(arrows)]
-    except nx.NetworkXNoCycle:
-        return
-    raise OntologyError(
-        f"{ontology.where}: relations.weights: {' → '.join([*circle, circle[0]])} is a circle",
-        todo="weigh one of these dimensions without the next",
-    )
+        TopologicalSorter(parents).prepare()
+    except CycleError as error:
+        raise OntologyError(
+            f"{ontology.where}: relations.weights: {' → '.join(error.args[1])} is a circle",
+            todo="weigh one of these dimensions without the next",
+        ) from error

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from persona_forge.space.model import Choice, Ontology, Relation, show
+from persona_forge.space.model import LANGUAGE, Choice, Ontology, Relation, show
 
 Domains = dict[str, frozenset[str]]
 
@@ -47,11 +47,11 @@ def problems(ontology: Ontology) -> tuple[Problem, ...]:
     found = list(_duplicate_cues(ontology))
     if why := explain(ontology, {}):
         return (*found, Problem("impossible", ontology.where, " ".join(why)))
-    for dimension in ontology.dimensions:
-        for value in dimension.names:
-            if why := explain(ontology, {dimension.name: value}):
-                place = f"{ontology.where}: dimensions.{dimension.name}.values.{value}"
-                found.append(Problem("dead value", place, " ".join(why)))
+    for name, values in ontology.domains().items():
+        for value in values:
+            if why := explain(ontology, {name: value}):
+                place = f"dimensions.{name}.values.{value}" if name != LANGUAGE else f"{LANGUAGE} {value}"
+                found.append(Problem("dead value", f"{ontology.where}: {place}", " ".join(why)))
     whole = _start(ontology, {})
     for relation in ontology.relations:
         others = _forbids(r for r in ontology.relations if r is not relation)

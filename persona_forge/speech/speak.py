@@ -39,12 +39,12 @@ def speak(casting: pl.DataFrame, scripts: pl.DataFrame, scenes: pl.DataFrame, *,
             gap = gap_s(script["script_id"], turn["turn"])
             utterance_id = digest("utterance", script["script_id"], str(turn["turn"]), who["engine"], who["voice"])
             try:
-                row = _clip(utterance_id, script, turn, who, by_scene[script["scene_id"]], voice)
+                row, seconds = _clip(utterance_id, script, turn, who, by_scene[script["scene_id"]], voice)
             except (Permanent, Transient) as error:
                 rejects.append(Reject(utterance_id, script["seed_id"], "unspeakable", error.what, turn["text"]))
                 continue
             rows.append(row | {"offset_s": round(clock + gap, 4), "gap_s": gap})
-            clock += gap + row.pop("seconds")
+            clock += gap + seconds
     return Made(CLIPS.frame(rows), taken=sum(len(t) for t in scripts["turns"]), rejects=tuple(rejects))
 
 
@@ -62,18 +62,18 @@ def _clip(
     who: dict[str, Any],
     scene: dict[str, Any],
     voice: Voice,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], float]:
+    """The row but for its place in time, and its length in seconds."""
     wanted, language = turn["delivery"], script["language"]
     spoken = voice.speak(turn["text"], voice=who["voice"], language=language,
                          delivery=direct(wanted, turn["events"]))  # fmt: skip
     samples = _fit(spoken)
     gender, age_group = wanted_voice(scene, turn["role"])
     traits = {t["dimension"]: t["value"] for t in scene["traits"]} if turn["role"] == "persona" else {}
-    return {
+    row = {
         "utterance_id": utterance_id,
         **{k: script[k] for k in ("script_id", "scene_id", "persona_id", "seed_id", "language", "split")},
         **{k: turn[k] for k in ("turn", "role", "text", "text_tagged")},
-        "seconds": samples.size / RATE,
         "audio": {"bytes": encode(samples, RATE), "path": f"{utterance_id}.flac"},
         "want_gender": gender,
         "want_age_group": age_group,
@@ -95,6 +95,7 @@ def _clip(
         "made_not_obeyed": sorted(spoken.not_obeyed),
         "made_events": [{"type": t, "start_s": a, "end_s": b} for t, a, b in spoken.events],
     }
+    return row, samples.size / RATE
 
 
 def _fit(spoken: Spoken) -> Samples:

@@ -30,7 +30,8 @@ def spoken(line: str) -> str:
 
 _END = re.compile(r"[.!?。！？…]")
 _BREAK = re.compile(r"[,，、;；]")
-_LOOSE = " ,，、;；\"“”"
+_LOOSE = " ,，、;；"
+_QUOTES = re.compile(r"[\"“”「」]")
 
 
 def finished(line: str, longest: int) -> str:
@@ -40,5 +41,11 @@ def finished(line: str, longest: int) -> str:
         return line
     for stop in (_END, _BREAK):
         if found := list(stop.finditer(line[:-1])):
-            return line[: found[-1].end()].strip(_LOOSE)
-    return line
+            return _quotes_in_pairs(line[: found[-1].end()].strip(_LOOSE))
+    return _quotes_in_pairs(line)
+
+
+def _quotes_in_pairs(line: str) -> str:
+    """Without any quote if one of them was cut off."""
+    paired = line.count('"') % 2 == 0 and line.count("“") == line.count("”") and line.count("「") == line.count("」")
+    return line if paired else _QUOTES.sub("", line)

@@ -87,7 +87,7 @@ def test_spelling_is_made_one_and_language_is_found() -> None:
     ("row", "why", "detail"),
     [
         (None, "unreadable", "mine.jsonl:1: no JSON"),
-        ({}, "unreadable", "mine.jsonl:1: no JSON"),
+        ({}, "invalid", "mine.jsonl:1: prose: Field required"),
         ({"name": "Mo"}, "invalid", "mine.jsonl:1: prose: Field required"),
         ({"prose": "short"}, "invalid", "mine.jsonl:1: prose: String should have at least 8 characters"),
         ({"prose": " \u200b     \n    "}, "invalid", "mine.jsonl:1: prose: String should have at least 8"),

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_ontologies import Plain, Vector, plains, seeded, show
 
@@ -75,6 +75,25 @@ def test_what_can_be_seen_is_counted_alike_by_or_and_by_inclusion_and_exclusion(
     brute = len(plain.law(language, pins, withheld))
     for or_cells in (0, 8, 1 << 18):
         assert count_seen(space.masks(evidence), hidden, evidence, space.cards, space.variables, or_cells) == brute
+
+
+PAIRS = [(hub, f"d{i}", f"v{j}") for hub in ("h0", "h1", "h2") for i in range(3) for j in range(2)]
+
+
+@given(st.sets(st.sampled_from(PAIRS), min_size=2), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_a_withheld_hub_whose_values_allow_different_things_is_counted_alike_too(
+    pairs: set[tuple[str, str, str]], second: bool
+) -> None:
+    values = {"hub": {"h0": 1, "h1": 1, "h2": 1}} | {f"d{i}": {"v0": 1, "v1": 1} for i in range(3)}
+    plain = Plain(values, [{"hub": [hub], name: [value]} for hub, name, value in sorted(pairs)])
+    withheld = {"hub", "d2"} if second else {"hub"}
+    brute = len(plain.law("en", {}, withheld))
+    assume(brute)
+    space = plain.space()
+    evidence, hidden = space.evidence("en", {}), sorted(space.number[n] for n in withheld)
+    assert count_seen(space.masks(evidence), hidden, evidence, space.cards, space.variables, 0) == brute
+    assert count_seen(space.masks(evidence), hidden, evidence, space.cards, space.variables) == brute
 
 
 @given(seeded())

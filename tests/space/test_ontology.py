@@ -146,6 +146,14 @@ def test_problems_name_the_relations_that_kill_a_value() -> None:
     assert "Nothing is large." in found[0].what
 
 
+def test_problems_name_a_language_in_which_nothing_is_possible() -> None:
+    found = problems(read(GOOD.replace('then = { noise = "quiet" }', 'then = { noise = "quiet", size = "small" }')))
+    assert found == ()
+    mute = 'excludes = [ { these = { language = "zh", noise = "quiet" }, why = "Nothing is quiet." }, '
+    found = problems(read(GOOD.replace("excludes = [ ", mute)))
+    assert [(p.kind, p.where) for p in found if "language" in p.where] == [("dead value", "my.toml: language zh")]
+
+
 def test_problems_find_duplicate_cues_and_relations_that_say_nothing_new() -> None:
     text = GOOD.replace('zh = "你个子小。" } }', 'zh = "你个子小。" }, cues = { en = ["i am LARGE"] } }')
     text = text.replace(
@@ -216,6 +224,15 @@ def test_the_bundled_ontology_has_what_the_acts_use(bundled: Ontology) -> None:
 def test_the_bundled_ontology_rules_out_what_cannot_be(bundled: Ontology, impossible: dict[str, str]) -> None:
     told = explain(bundled, impossible)
     assert told[-1].count("rules out") == 1
+
+
+def test_every_phrase_of_the_bundled_ontology_is_a_sentence(bundled: Ontology) -> None:
+    for dimension in bundled.dimensions:
+        for value in dimension.values:
+            assert value.phrase["en"].endswith("."), value
+            assert value.phrase["zh"].endswith("。"), value
+            assert "You" in value.phrase["en"] or "you" in value.phrase["en"], value
+            assert "你" in value.phrase["zh"], value
 
 
 def test_each_language_has_its_regions_and_dialects(bundled: Ontology) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from persona_forge.text.normalise import normalise
-from persona_forge.text.spoken import spoken
+from persona_forge.text.spoken import finished, spoken
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,22 @@ def test_what_is_spoken_stays_as_it_is(line: str) -> None:
     once = spoken(line)
     assert spoken(once) == once
     assert not set(once) & set("()[]{}*<>（）😀\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "longest", "wanted"),
+    [
+        ("I will go. And then I", 21, "I will go."),
+        ("I will go, and then I", 21, "I will go"),
+        ("I will go and then I w", 21, "I will go and then I w"),
+        ("我先走了。等会儿再", 9, "我先走了。"),
+        ("我先走了，等会儿再", 9, "我先走了"),
+        ('He said "no"', 40, 'He said "no"'),
+        ('Done. He said "I will g', 22, "Done."),
+        ('He said "I will, and th', 22, "He said I will"),
+        ("Whole line, of the length.", 26, "Whole line, of the length."),
+        ("", 10, ""),
+    ],
+)
+def test_a_line_that_was_cut_off_ends_where_something_ends(line: str, longest: int, wanted: str) -> None:
+    assert finished(line, longest) == wanted
