@@ -17,13 +17,13 @@ from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from persona_forge.core.errors import Transient
+from persona_forge.core.errors import Misuse, Transient
 from persona_forge.core.stage import Stage
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
 from persona_forge.dataset.sample import sample
 from persona_forge.pipeline import PIPELINE, stage
-from persona_forge.run import load
+from persona_forge.start import load
 
 MOST_TASKS = 200
 """A stage with more shards than this has them in batches: a task costs milliseconds and a row in Prefect's database."""
@@ -77,12 +77,16 @@ def work(root: str, stage_name: str, shards: Sequence[str]) -> list[str]:
 def forge(root: str, stages: list[str] | None = None, shards: list[str] | None = None) -> dict[str, int]:
     """Runs stages (all, if none are named) of the run in `root`; only these shards of them, if some are named.
 
-    Returns the number of shards done by stage. The run itself is made by `persona-forge run`, or by `run.start`.
+    Returns the number of shards done by stage. The run itself is made by `persona-forge run`, or by `start.start`.
     """
     done: dict[str, int] = {}
+    there: set[str] = set()
     for each in (s for s in PIPELINE if stages is None or s.name in stages):
         names = [n for n in prepare(root, each.name) if shards is None or n in shards]
+        there.update(load(root).shards(each) if each.shape == "map" else ())
         done[each.name] = sum(len(batch) for batch in _work(root, each, names))
+    if unknown := set(shards or ()) - there:
+        raise Misuse(f"no stage that was run has a shard {min(unknown)!r}", allowed=", ".join(sorted(there)))
     _artifacts(Folder(load(root).folder.root))
     return done
 

@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from persona_forge.config import Config
     from persona_forge.core.stage import Stage
     from persona_forge.dataset.folder import Folder
-    from persona_forge.dataset.funnel import Step
 
 ABOUT = "Grow authored persona seeds into training data for voice models that stay in character."
 app = typer.Typer(
@@ -179,7 +178,8 @@ def _run(
 ) -> None:
     from persona_forge import show
     from persona_forge.dataset.folder import Folder
-    from persona_forge.run import go, start
+    from persona_forge.run import go
+    from persona_forge.start import start
 
     again = _stages(redo)
     folder = Folder(out)
@@ -191,7 +191,7 @@ def _run(
                 flow(str(out.resolve()), [s.name for s in stages], shards)
             else:
                 go(opened, stages)
-    _report(folder, json)
+    show.report(folder, json)
 
 
 def _prefect_flow(workers: int) -> Any:
@@ -212,51 +212,6 @@ def _prefect_flow(workers: int) -> Any:
     forge = flow("forge")
     forge.listen()
     return forge.with_workers(workers)
-
-
-def _report(folder: Folder, json: bool) -> None:
-    from persona_forge import show
-    from persona_forge.dataset.funnel import funnel
-    from persona_forge.dataset.sample import sample
-
-    steps = funnel(folder)
-    if json:
-        show.as_json({"out": str(folder.root), "funnel": [s.as_json() for s in steps]})
-        return
-    show.out.print()
-    show.funnel_table(steps)
-    show.out.print()
-    show.markdown(sample(folder))
-    show.out.print(f"\nEverything is in {folder.root}/ (<table>/<shard>.parquet, sealed in seals/). What to type next:")
-    for line in _next(folder, steps):
-        show.out.print(f"  {line}", markup=False)
-
-
-QUERIES = {
-    "clips": "SELECT role, text, want_emotion, meas_rate, qc_error_rate FROM utterances LIMIT 10",
-    "scripts": "SELECT t.role, t.text FROM (SELECT unnest(turns) AS t FROM scripts) LIMIT 10",
-    "personas": "SELECT seed_id, count(*) AS rows FROM personas GROUP BY ALL ORDER BY ALL LIMIT 10",
-}
-"""What to ask first, by the last of these tables that has rows."""
-
-
-def _next(folder: Folder, steps: Sequence[Step]) -> Iterator[str]:
-    """What to type next: the act that is not done, how to ask and check, and how to grow."""
-    from persona_forge.pipeline import ACTS
-
-    undone = {s.stage for s in steps if s.shards < s.shards_planned}
-    acts = [act for act, stages in ACTS.items() if undone.intersection(stages)]
-    if acts:
-        yield f"persona-forge {acts[0]} --out {folder.root}"
-    yield f"persona-forge status {folder.root}"
-    there = {s.table for s in steps if s.rows}
-    if query := next((q for table, q in QUERIES.items() if table in there), ""):
-        yield f'persona-forge sql {folder.root} "{query}"'
-    yield f"persona-forge verify {folder.root}"
-    if not acts:
-        config = folder.read_card()["config"]
-        rows, dialogues = 2 * config["personas"]["rows"], 2 * config["dialogues"]["count"]
-        yield f"persona-forge run --out {folder.root} --rows {rows} --dialogues {dialogues}"
 
 
 # Asking ---------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 A `Run` is a folder with its settings and engines. `prepare` brings a source or a plan up to date and tells the shards
 of a map that are not done; `work` does one of them; both are all that a flow or a worker needs, and either may be
 killed at any instant and called again. What is done is what is sealed, and nothing is sealed before it is whole.
+`start` makes or opens a run; `go` takes it through stages in this process.
 
 When is a shard done? Its seal exists, bears the stage's fingerprint (else the run refuses, see `refuse_mismatch`), its
 file is there, and the files that its rows came from are the ones it names. Where one of those has changed, the rows
@@ -13,25 +14,23 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from time import perf_counter
 from typing import Any
 
 import polars as pl
 
 from persona_forge import plans
-from persona_forge.beside import beside
-from persona_forge.config import SECTIONS, Config, make_config
+from persona_forge.config import Config
 from persona_forge.core.errors import ForgeError, RunMismatch
 from persona_forge.core.ids import canonical, digest
-from persona_forge.core.stage import PORTS, Made, Stage, check, rejects_frame
+from persona_forge.core.stage import PORTS, Made, Stage, rejects_frame
 from persona_forge.core.tables import REJECTS, TABLES, Table, personas
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.seals import Seal, read_seal, write_seal
 from persona_forge.dataset.shards import digest_of, write_table
-from persona_forge.hands import Choice, Hands, Say, Tick, choose
+from persona_forge.hands import Choice, Hands, Tick
 from persona_forge.pipeline import PIPELINE
 
 log = logging.getLogger("persona_forge")
@@ -248,92 +247,6 @@ def downstream(first: tuple[Stage, ...]) -> tuple[Stage, ...]:
             written.add(stage.writes)
             found.append(stage)
     return tuple(found)
-
-
-# Opening a run --------------------------------------------------------------------------------------------------------
-
-
-def start(
-    out: Path, config: Config, stages: tuple[Stage, ...], *, redo: tuple[Stage, ...] = (), say: Say = log.info
-) -> Run:
-    """Makes or opens the run in `out` under these settings, with the engines that `stages` need ready to work.
-
-    Everything that can be refused is refused here, before anything is spent or written. The caller holds the lock.
-    """
-    check(PIPELINE, dict(SECTIONS))
-    folder = Folder(out)
-    card = folder.read_card() if folder.card.is_file() else {}
-    ontology_path = Path(config.seeds.ontology) if config.seeds.ontology else beside("seeds", "traits.toml")
-    ontology = plans.read_text(ontology_path)
-    choices = {k: Choice(**v) for k, v in card.get("engines", {}).items()}
-    run = Run(out, config, ontology, str(ontology_path), choices)
-    if card.get("ontology") != digest(ontology):
-        run.hands.space  # noqa: B018 — one that leaves nothing possible is refused now
-    again = downstream(redo)
-    plans.refuse_source(run, stages, again)
-    for port in PORTS:
-        if any(port in s.hands for s in stages):
-            choices[port] = choose(port, _as_sealed(config, choices), say)  # type: ignore[arg-type]
-    able = _able(choices)
-    run.refuse_mismatch(tuple(s for s in able if s not in again))
-    run.unseal(again)
-    folder.write_card({
-        "config": config.model_dump(mode="json"),
-        "engines": {k: asdict(c) for k, c in choices.items()},
-        "ontology": digest(ontology),
-        "ingredients": {s.name: run.ingredients(s) for s in able},
-        "stages": [{"name": s.name, "shape": s.shape, "reads": s.reads, "writes": s.writes} for s in PIPELINE],
-    })  # fmt: skip
-    plans.write_text(folder.ontology, ontology)
-    _open.clear()
-    _open[_key(folder)] = run
-    return run
-
-
-def _able(choices: dict[str, Choice]) -> tuple[Stage, ...]:
-    """The stages whose engines are chosen, and so those of all that they read."""
-    able: list[Stage] = []
-    for stage in PIPELINE:
-        written = {s.writes for s in able}
-        if all(p in choices for p in PORTS if p in stage.hands) and written.issuperset(stage.reads):
-            able.append(stage)
-    return tuple(able)
-
-
-def _as_sealed(config: Config, sealed: dict[str, Choice]) -> Config:
-    """The settings, with the engines that this run was begun with where none is named."""
-    dialogues, speech = config.dialogues, config.speech
-    if dialogues.engine is None and "chat" in sealed:
-        model = dialogues.model or sealed["chat"].model
-        dialogues = dialogues.model_copy(update={"engine": sealed["chat"].engine, "model": model})
-    if speech.engine is None and "voice" in sealed:
-        speech = speech.model_copy(update={"engine": sealed["voice"].engine})
-    if speech.ear is None and "ear" in sealed:
-        speech = speech.model_copy(update={"ear": sealed["ear"].engine})
-    return config.model_copy(update={"dialogues": dialogues, "speech": speech})
-
-
-_open: dict[str, Run] = {}
-"""The run that this process works on, by folder and card; its compiled space and its engines are kept between tasks."""
-_opening = Lock()
-
-
-def _key(folder: Folder) -> str:
-    return digest(str(folder.root.resolve()), canonical(folder.read_card()))
-
-
-def load(root: str) -> Run:
-    """The run in a folder, as any worker opens it: from what stands there alone."""
-    folder = Folder(Path(root))
-    with _opening:
-        key = _key(folder)
-        if key not in _open:
-            card = folder.read_card()
-            config = make_config(card["config"], where=str(folder.card))
-            choices = {k: Choice(**v) for k, v in card["engines"].items()}
-            _open.clear()
-            _open[key] = Run(folder.root, config, plans.read_text(folder.ontology), str(folder.ontology), choices)
-        return _open[key]
 
 
 def go(run: Run, stages: tuple[Stage, ...]) -> None:

@@ -17,14 +17,24 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
-from persona_forge.dataset.funnel import Step
+from persona_forge.dataset.folder import Folder
+from persona_forge.dataset.funnel import Step, funnel
+from persona_forge.dataset.sample import sample
 from persona_forge.dataset.shards import mending
+from persona_forge.pipeline import ACTS
 
 EVERY_S = 10.0
 """Without a terminal, a line of progress comes no more often than this."""
 
 UNITS = {"scripts": "replies", "speak": "turns"}
 """What a stage ticks for."""
+
+QUERIES = {
+    "clips": "SELECT role, text, want_emotion, meas_rate, qc_error_rate FROM utterances LIMIT 10",
+    "scripts": "SELECT t.role, t.text FROM (SELECT unnest(turns) AS t FROM scripts) LIMIT 10",
+    "personas": "SELECT seed_id, count(*) AS rows FROM personas GROUP BY ALL ORDER BY ALL LIMIT 10",
+}
+"""What to ask first, by the last of these tables that has rows."""
 
 log = logging.getLogger("persona_forge")
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 132)
@@ -60,7 +70,10 @@ class Lines(logging.Handler):
             self._units[stage, shard] = done + 1, total
             self._move(f"{stage} {shard}: {done + 1} of {max(total, done + 1)} {UNITS.get(stage, '')}")
         elif record.levelno >= logging.INFO:
-            self._say(record.getMessage() + self._count(stage))
+            count = self._count(stage)
+            self._say(f"{record.getMessage()} ({count})" if count else record.getMessage())
+            if self._status and stage:
+                self._move(f"{stage}: {count} shards" if count else stage)
 
     def _plan(self, stage: str, todo: int, planned: int) -> None:
         self._shards[stage] = planned - todo, planned
@@ -75,7 +88,7 @@ class Lines(logging.Handler):
             return ""
         done, planned = self._shards[stage]
         self._shards[stage] = done + 1, planned
-        return f" ({done + 1} of {planned})"
+        return f"{done + 1} of {planned}"
 
     def _say(self, line: str) -> None:
         self._said = time.monotonic()
@@ -160,3 +173,36 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def as_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def report(folder: Folder, json: bool) -> None:
+    """What a run is now: the funnel, a sample, where everything is, what to type next."""
+    steps = funnel(folder)
+    if json:
+        as_json({"out": str(folder.root), "funnel": [s.as_json() for s in steps]})
+        return
+    out.print()
+    funnel_table(steps)
+    out.print()
+    markdown(sample(folder))
+    where = f"Everything is in {folder.root}/ (<table>/<shard>.parquet, sealed in seals/)"
+    out.print(f"\n{where}. What to type next:", markup=False)
+    for line in _next(folder, steps):
+        out.print(f"  {line}", markup=False)
+
+
+def _next(folder: Folder, steps: Sequence[Step]) -> Iterator[str]:
+    """What to type next: the act that is not done, how to ask and check, and how to grow."""
+    undone = {s.stage for s in steps if s.shards < s.shards_planned}
+    acts = [act for act, stages in ACTS.items() if undone.intersection(stages)]
+    if acts:
+        yield f"persona-forge {acts[0]} --out {folder.root}"
+    yield f"persona-forge status {folder.root}"
+    there = {s.table for s in steps if s.rows}
+    if query := next((q for table, q in QUERIES.items() if table in there), ""):
+        yield f'persona-forge sql {folder.root} "{query}"'
+    yield f"persona-forge verify {folder.root}"
+    if not acts:
+        config = folder.read_card()["config"]
+        rows, dialogues = 2 * config["personas"]["rows"], 2 * config["dialogues"]["count"]
+        yield f"persona-forge run --out {folder.root} --rows {rows} --dialogues {dialogues}"

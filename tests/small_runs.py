@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from persona_forge.cli import main
 from persona_forge.config import Config, make_config
 from persona_forge.core.stage import Stage
 from persona_forge.dataset.folder import Folder
 from persona_forge.pipeline import PIPELINE
-from persona_forge.run import Run, go, start
+from persona_forge.run import Run, go
+from persona_forge.start import start
 
 PROSE = {
     "en-baker": "I bake rye bread in a cellar in Leith and sing while the dough rises.",
@@ -93,6 +101,28 @@ def command(*words: str | Path) -> list[str]:
     return [sys.executable, "-m", "persona_forge.cli", *map(str, words)]
 
 
-def typed(*words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """What a command says and returns."""
-    return subprocess.run(command(*words), capture_output=True, text=True, timeout=120, **options)
+@dataclass(frozen=True, slots=True)
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def child(*words: str | Path, **options: Any) -> Said:
+    """What a command says and returns, as a process of its own."""
+    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=120, **options)
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def typed(*words: str | Path) -> Said:
+    """What a command says and returns; in this process, which saves a second of imports."""
+    out, err, argv = io.StringIO(), io.StringIO(), sys.argv
+    handler = signal.getsignal(signal.SIGTERM)
+    sys.argv = ["persona-forge", *map(str, words)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            main()
+    finally:
+        sys.argv = argv
+        signal.signal(signal.SIGTERM, handler)
+    return Said(int(stop.value.code or 0), out.getvalue(), err.getvalue())

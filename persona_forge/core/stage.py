@@ -18,7 +18,7 @@ So the signature is the declaration: it makes the fingerprint, and `check` refus
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -96,7 +96,7 @@ class Stage:
         return tuple(p for p in self.parameters if p not in HANDS and p not in self.reads and p != "made")
 
 
-def check(pipeline: tuple[Stage, ...], sections: dict[str, Collection[str]]) -> None:
+def check(pipeline: tuple[Stage, ...], sections: Mapping[str, Collection[str]]) -> None:
     """Refuses a pipeline that reads what was not written before, or asks for what nobody has.
 
     `sections` is every config section with its keys. Raises ForgeError naming the stage and what is available.

@@ -6,7 +6,6 @@ into an allowed folder.) `utterances` joins clips with what was measured and hea
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import duckdb
@@ -33,7 +32,7 @@ def connect(folder: Folder) -> duckdb.DuckDBPyConnection:
             paths = [folder.rows(table.name, shard) for shard in folder.names(table.name)]
         ids = " REPLACE (lower(hex(persona_id)) AS persona_id)" if table.name == "personas" else ""
         if paths:
-            source = f"read_parquet([{', '.join(_pattern(p) for p in paths)}])"
+            source = f"read_parquet([{', '.join(_quoted(p) for p in paths)}])"
         else:
             source = f"empty_{table.name}"
             connection.register(source, table.schema().empty_table())
@@ -60,8 +59,3 @@ def query(folder: Folder, sql: str) -> pa.Table:
 
 def _quoted(path: Path) -> str:
     return "'" + str(path.resolve()).replace("'", "''") + "'"
-
-
-def _pattern(path: Path) -> str:
-    """The path as a pattern that matches it alone: DuckDB takes every path for a pattern."""
-    return re.sub(r"([*?\[])", r"[\1]", _quoted(path))

@@ -39,16 +39,23 @@ def mending(path: Path) -> Iterator[None]:
     """Turns the operating system's complaints about storage into one that says what to do."""
     try:
         yield
+    except pl.exceptions.ComputeError as error:  # polars' word for an error of the system while it writes
+        if os.strerror(errno.ENOSPC) not in str(error) and os.strerror(errno.EDQUOT) not in str(error):
+            raise
+        raise _full(path) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(f"no space left while writing {path}",
-                               todo="free some space, or choose another --out; then give the same command again: "
-                                    "what is sealed stays") from error  # fmt: skip
+            raise _full(path) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageError(
                 f"{path} cannot be written: {error.strerror}", todo="choose an --out you may write to"
             ) from error
         raise StorageError(f"{path}: {error.strerror or error}") from error
+
+
+def _full(path: Path) -> StorageError:
+    todo = "free some space, or choose another --out; then give the same command again: what is sealed stays"
+    return StorageError(f"no space left while writing {path}", todo=todo)
 
 
 def write_whole(path: Path, fill: Callable[[Path], None]) -> None:

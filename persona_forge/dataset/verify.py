@@ -136,13 +136,14 @@ def _funnel(folder: Folder, connection: duckdb.DuckDBPyConnection) -> Check:
 
 
 def _lineage(connection: duckdb.DuckDBPyConnection) -> Check:
-    broken, example = 0, ""
+    broken, examples = 0, []
     for child, key, parent in LINEAGE:
         sql = f"FROM {child} c WHERE NOT EXISTS (SELECT 1 FROM {parent} p WHERE p.{key} = c.{key})"
         found = _count(connection, sql)
         if found:
-            broken, example = broken + found, f"{found} rows of {child} whose {key} is not in {parent}"
-    return Check("lineage", "does every row come from a row that is there?", broken, example)
+            broken += found
+            examples.append(f"{found} rows of {child} whose {key} is not in {parent}")
+    return Check("lineage", "does every row come from a row that is there?", broken, "; ".join(examples))
 
 
 def _splits(connection: duckdb.DuckDBPyConnection) -> Check:

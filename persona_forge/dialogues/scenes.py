@@ -1,10 +1,10 @@
 """Which few of the millions are worth a call, and in what scene.
 
-The language with the fewest scenes so far is next. Within a language the seeds are gone through in an order of their own
-(a hash), round after round; round r takes the seed's r-th persona by id, and ids are random, so no trait is favoured.
-Each factor is dealt from a deck that is shuffled anew whenever it is used up: among the first n scenes its values come
-equally often, give or take one, for any n. All is keyed by content, so that scene number i is the same however many are
-asked for.
+The language with the fewest scenes so far is next. Within a language the seeds are gone through in an order of their
+own (a hash), round after round; round r takes the seed's r-th persona by id, and ids are random, so no trait is
+favoured. Each factor is dealt from a deck that is shuffled anew whenever it is used up: among the first n scenes its
+values come equally often, give or take one, for any n. All is keyed by content, so that scene number i is the same
+however many are asked for.
 
 A minor, by trait, prose or voice, is given no intimate relationship and meets no abuse (see text.minors): a card that
 may not be dealt is replaced by one that may, and the deck goes on as if it had been.
@@ -76,7 +76,9 @@ def _personas(personas: pl.LazyFrame, key: str, slots: list[Slot]) -> list[dict[
         language: sorted(seeds.filter(language=language)["seed_id"], key=lambda s: key64(key, "scene order", s))
         for language in {language for language, _ in slots}
     }
-    picks = [(rings[language][place % len(rings[language])], place // len(rings[language])) for language, place in slots]
+    picks = [
+        (rings[language][place % len(rings[language])], place // len(rings[language])) for language, place in slots
+    ]
     rounds = max((r for _, r in picks), default=0) + 1
     near = (
         personas.with_columns(pl.col("seed_id", "language", "split").cast(pl.String))

@@ -104,19 +104,21 @@ def prompt(scene: Mapping[str, Any], seed: Mapping[str, Any], ontology: Ontology
         "attack": words("attack", scene["attack"], language) if scene["attack"] else "",
         "attack_from": scene["depth"] + 1,
     }
-    return conversation(fill(_prompt(language), values))
+    return conversation(_prompt(language), values)
 
 
-def conversation(text: str) -> tuple[Message, ...]:
-    """A filled prompt file as messages: each begins with a line `=== role`."""
-    parts = _ROLE.split(text)[1:]
-    return tuple(Message(role, said.strip()) for role, said in zip(parts[::2], parts[1::2], strict=True))  # type: ignore[arg-type]
+def conversation(source: str, values: Mapping[str, Any]) -> tuple[Message, ...]:
+    """A prompt file as messages, each after a line `=== role`; cut before it is filled, so that no value begins one."""
+    parts = _ROLE.split(source)[1:]
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return tuple(Message(role, fill(said, values)) for role, said in pairs)  # type: ignore[arg-type]
 
 
 def _short(seed: Mapping[str, Any]) -> dict[str, Any]:
     """A seed as six turns can use it: a small model loses its way in more, and reads slowly."""
-    return {**seed, "name": "", "prose": _first_sentences(seed["prose"], LONGEST_PROSE[seed["language"]]),
-            "opinions": seed["opinions"][:2], "catchphrases": seed["catchphrases"][:1], "emotional_limits": []}  # fmt: skip
+    prose = _first_sentences(seed["prose"], LONGEST_PROSE[seed["language"]])
+    return {**seed, "name": "", "prose": prose, "opinions": seed["opinions"][:2],
+            "catchphrases": seed["catchphrases"][:1], "emotional_limits": []}  # fmt: skip
 
 
 def _first_sentences(prose: str, most: int) -> str:
@@ -166,8 +168,8 @@ def parse(reply: dict[str, Any], scene: Mapping[str, Any]) -> tuple[list[dict[st
         sound = said["sound"] if i % 2 else (partner_event(name) if i == 0 else None)
         events = [{"type": sound, "char_pos": 0}] if sound and sound != "none" else []
         turns.append({
-            "turn": i, "role": role, "text": text, "text_tagged": tagged(text, delivery, events),
-            "instruction": instruction(scene["tone"], delivery, scene["language"]), "delivery": delivery, "events": events,
+            "turn": i, "role": role, "text": text, "text_tagged": tagged(text, delivery, events), "delivery": delivery,
+            "events": events, "instruction": instruction(scene["tone"], delivery, scene["language"]),
         })  # fmt: skip
     if len({t["text"] for t in turns}) < len(turns) - ECHOES:
         return [], "the turns repeat each other"

@@ -1,8 +1,10 @@
 """From records to seeds: one shape, one spelling, a language, an id, and the traits that the prose states.
 
 What an author wrote in fields that we have goes there; everything else is kept in `extras`, so that nothing is lost.
-Authored pins stand; cues add what else the prose states, and withhold what it merely touches (see pins). A record that
-is no seed is rejected with its place and the reason, and the others go through.
+Authored pins stand; cues add what else the prose states, and what it merely touches is withheld (see pins). Where an
+author has pinned or withheld anything, what else is open was left open on purpose, and nothing is withheld for being
+mentioned. What a field of the seed says (`authored_by` in the ontology) no drawn trait may say too. A record that is no
+seed is rejected with its place and the reason, and the others go through.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from persona_forge.core.ids import canonical, digest
 from persona_forge.core.stage import Made, Reject
 from persona_forge.core.tables import SEEDS
-from persona_forge.personas.pins import Lexicon, find_pins, lexicon
+from persona_forge.personas.pins import Lexicon, find_pins, lexicon, touched
 from persona_forge.personas.readers import Record
-from persona_forge.space.model import LANGUAGES
+from persona_forge.space.model import LANGUAGES, Ontology
 from persona_forge.text.language import language_of
 from persona_forge.text.normalise import normalise
 
@@ -83,15 +85,14 @@ class Seed(BaseModel):
 def curate(*, records: Iterable[Record], space: Any) -> Made:
     rows: dict[str, dict[str, Any]] = {}
     rejects: list[Reject] = []
-    domains = {d.name: d.names for d in space.ontology.dimensions}
-    lexicons = {language: lexicon(space.ontology, language) for language in LANGUAGES}
+    ontology: Ontology = space.ontology
+    lexicons = {language: lexicon(ontology, language) for language in LANGUAGES}
     taken = 0
     for record in records:
         taken += 1
-        row = _seed(record, domains, lexicons)
+        row = _row(record, ontology, lexicons)
         if isinstance(row, dict) and row["seed_id"] in rows:
-            detail = f"{record.where}: a seed before it has the id {row['seed_id']!r} too"
-            row = Reject(digest("record", record.where, record.raw), row["seed_id"], "duplicate_id", detail, record.raw)
+            row = _reject(record, "duplicate_id", f"a seed before it has the id {row['seed_id']!r} too", row["seed_id"])
         if isinstance(row, Reject):
             rejects.append(row)
         else:
@@ -99,41 +100,50 @@ def curate(*, records: Iterable[Record], space: Any) -> Made:
     return Made(SEEDS.frame(list(rows.values())), taken, tuple(rejects))
 
 
-def _seed(
-    record: Record, domains: Mapping[str, tuple[str, ...]], lexicons: Mapping[str, Lexicon]
-) -> dict[str, Any] | Reject:
-    reject_id = digest("record", record.where, record.raw)
+def _reject(record: Record, reason: str, detail: str, seed_id: str = "") -> Reject:
+    row_id = digest("record", record.where, record.raw)
+    return Reject(row_id, seed_id or None, reason, f"{record.where}: {detail}", record.raw)
+
+
+def _row(record: Record, ontology: Ontology, lexicons: Mapping[str, Lexicon]) -> dict[str, Any] | Reject:
     if record.data is None:
-        return Reject(reject_id, None, "unreadable", f"{record.where}: {record.complaint}", record.raw)
+        return _reject(record, "unreadable", record.complaint)
     try:
         seed = Seed.model_validate(_ours(record.data))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"])
-        return Reject(reject_id, None, "invalid", f"{record.where}: {place}: {first['msg']}", record.raw)
+        return _reject(record, "invalid", f"{'.'.join(str(p) for p in first['loc'])}: {first['msg']}")
     language = seed.language or language_of(seed.prose)
     if language not in LANGUAGES:
-        return Reject(reject_id, None, "language", f"{record.where}: neither Chinese nor English", record.raw)
+        return _reject(record, "language", "neither Chinese nor English", seed.seed_id)
+    domains = {d.name: d.names for d in ontology.dimensions}
     unknown = [f"{p.dimension}={p.value}" for p in seed.pins if p.value not in domains.get(p.dimension, ())]
-    unknown += [d for d in seed.withheld if d not in domains]
-    if unknown:
-        return Reject(reject_id, seed.seed_id or None, "unknown_trait",
-                      f"{record.where}: the ontology has no {', '.join(unknown)}", record.raw)  # fmt: skip
+    if unknown := [*unknown, *(d for d in seed.withheld if d not in domains)]:
+        return _reject(record, "unknown_trait", f"the ontology has no {', '.join(unknown)}", seed.seed_id)
     if unproven := [f"{p.dimension}={p.value}: {p.evidence!r}" for p in seed.pins if p.evidence not in seed.prose]:
-        return Reject(reject_id, seed.seed_id or None, "evidence",
-                      f"{record.where}: these words do not stand in the prose: {'; '.join(unproven)}", record.raw)  # fmt: skip
-    authored = {p.dimension for p in seed.pins} | set(seed.withheld)
-    found, touched = find_pins(seed.prose, lexicons[language])
+        return _reject(
+            record, "evidence", f"these words do not stand in the prose: {'; '.join(unproven)}", seed.seed_id
+        )
     source = seed.source or record.source
     return {
         **seed.model_dump(include=set(SEEDS.names)),
+        **_settled(seed, ontology, lexicons[language]),
         "seed_id": seed.seed_id or digest("seed", source, seed.prose),
         "language": language,
         "source": source,
-        "pins": [p.model_dump() for p in seed.pins] + [p for p in found if p["dimension"] not in authored],
-        "withheld": sorted({*seed.withheld, *(touched - authored)}),
         "extras": canonical(seed.model_extra or {}),
     }
+
+
+def _settled(seed: Seed, ontology: Ontology, words: Lexicon) -> dict[str, Any]:
+    """The pins and the withheld dimensions of a seed: the author's, and what its words and fields add."""
+    by_author = {p.dimension for p in seed.pins} | set(seed.withheld)
+    found, unsure = find_pins(seed.prose, words)
+    pins = [p.model_dump() for p in seed.pins] + [p for p in found if p["dimension"] not in by_author]
+    unsure |= touched(f"{seed.style}\n{seed.voice}", words)
+    said = {d.name for d in ontology.dimensions if d.authored_by and getattr(seed, d.authored_by)}
+    open_to_us = (said if by_author else said | unsure) - {p["dimension"] for p in pins}
+    return {"pins": pins, "withheld": sorted({*seed.withheld, *open_to_us})}
 
 
 def _ours(data: dict[str, Any]) -> dict[str, Any]:

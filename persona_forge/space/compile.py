@@ -95,11 +95,13 @@ class Space:
         self._codes = {name: {v: i for i, v in enumerate(values)} for name, values in self.values.items()}
         self.cards = tuple(len(self.values[name]) for name in self.variables)
         masks, weights = ([factor([self.number[n] for n in names], t) for names, t in part] for part in scoped)
-        self._own: dict[Kind, list[tuple[Factor, ...]]] = {
+        self.own: dict[Kind, list[tuple[Factor, ...]]] = {
             "law": self._by_bucket([*masks, *weights]),
             "count": self._by_bucket(masks),
         }
-        self._below, self._seen = self._tree([*masks, *weights])
+        """By variable, the factors of which it is the last."""
+        self.below, self.seen, self.sent = self._tree([*masks, *weights])
+        """By variable: the buckets right below it, all that its subtree mentions, and what its message speaks of."""
         self._fresh: dict[Key, Bucket] = {}
         self._stale: dict[Key, Bucket] = {}
         self._held = 0
@@ -112,8 +114,7 @@ class Space:
             own[f.scope[-1]].append(f)
         return [absorb(group, self.cards) for group in own]
 
-    def _tree(self, factors: Sequence[Factor]) -> tuple[list[list[int]], list[tuple[int, ...]]]:
-        """For each variable the buckets right below it, and every variable that its subtree mentions."""
+    def _tree(self, factors: Sequence[Factor]) -> tuple[list[list[int]], list[tuple[int, ...]], list[tuple[int, ...]]]:
         scope: list[set[int]] = [{v} for v in range(len(self.variables))]
         for f in factors:
             scope[f.scope[-1]] |= set(f.scope)
@@ -124,7 +125,8 @@ class Space:
             below[parent].append(v)
             scope[parent] |= scope[v] - {v}
             seen[parent] |= seen[v]
-        return below, [tuple(sorted(s)) for s in seen]
+        sent = [tuple(sorted(s - {v})) for v, s in enumerate(scope)]
+        return below, [tuple(sorted(s)) for s in seen], sent
 
     def evidence(self, language: str, pins: Mapping[str, str]) -> list[int]:
         """The code of each variable, or -1 where it is free."""
@@ -140,13 +142,13 @@ class Space:
 
     def solve(self, kind: Kind, evidence: Sequence[int], variable: int = 0) -> Bucket:
         """The bucket of a variable and all below it; variable 0 stands for everything."""
-        key = (kind, variable, tuple([evidence[v] for v in self._seen[variable]]))
+        key = (kind, variable, tuple([evidence[v] for v in self.seen[variable]]))
         if (known := self._fresh.get(key)) is not None:
             return known
         if (known := self._stale.get(key)) is not None:
             return self._remember(key, known)
-        below = tuple([self.solve(kind, evidence, v) for v in self._below[variable]])
-        factors = [slice_at(f, evidence) for f in self._own[kind][variable]]
+        below = tuple([self.solve(kind, evidence, v) for v in self.below[variable]])
+        factors = [slice_at(f, evidence) for f in self.own[kind][variable]]
         factors += [f for bucket in below for f in bucket.out]
         mass = prod(bucket.mass for bucket in below)
         table = None
@@ -184,7 +186,7 @@ class Space:
 
     def masks(self, evidence: Sequence[int]) -> list[Factor]:
         """The relations alone, as 0/1 factors sliced by the evidence."""
-        return [slice_at(f, evidence) for group in self._own["count"] for f in group]
+        return [slice_at(f, evidence) for group in self.own["count"] for f in group]
 
     def mass(self, kind: Kind, given: Mapping[str, str]) -> int:
         """The sum over all vectors, both languages unless one is given, of their weight (law) or of 1 (count)."""

@@ -1,106 +1,117 @@
-"""x"""
+"""Constrained covering arrays: few rows in which every t-tuple of codes that can stand at all does stand.
+
+Rows are made one at a time, each the best of several (`cover_row`), until no tuple is open; a tuple that no row can
+hold is found out when it is tried, by complete search, and struck. Then rows are taken away as long as the others can
+be mended (`cover_fewer`). The same input and key give the same array on every machine: effort is counted, not timed.
+
+    cover_rules    what a row may be: domains, forbidden boxes, propagation, search
+    cover_groups   places of the choices in groups of dimensions
+    cover_table    which tuples are open
+    cover_row      the row that covers the most of them
+    cover_fewer    tabu search for fewer rows
+    cover_seeds    the same laid over seeds that pin and withhold
+    cover_file     from a trait file, or from a model in PICT's language
+"""
+
 from __future__ import annotations
-from typing import Any
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
 import numpy as np
-from numba import njit
-from persona_forge.space.cover_rules import *
-from persona_forge.space.cover_rules import random_below, settle, nth_one, ones, domains_of, rules_of, ONE
-from persona_forge.space.cover_table import *
-from persona_forge.space.cover_table import offer, close_row, open_all, table_of, work_of, tuple_at, is_open, close_tuple
+import numpy.typing as npt
+
+from persona_forge.core.errors import Misuse
+from persona_forge.core.ids import key64
+from persona_forge.space.cover_fewer import fewer
+from persona_forge.space.cover_groups import places_of
+from persona_forge.space.cover_row import Work, best_row, work_of
+from persona_forge.space.cover_rules import Bits, Box, Rules, Whole, domains_of, rules_of, settle
+from persona_forge.space.cover_table import Table, agree, close_row, close_tuple, open_all, open_words, table_of
+
+MOST_T = 6
+CANDIDATES = 4_000_000
+"""Rows tried for each row taken, times the number of tuples."""
+MENDING = 100_000_000
+"""Tuples looked at in search of fewer rows."""
+
+Tuple = tuple[tuple[int, int], ...]
+"""(dimension, code), dimensions rising."""
 
 
-@njit(cache=True)
-def canonical(table: Any, slots_dim: Any) -> Any:
-    """Flat places of all non-zero words seen from the largest dimension; tuples not open from all sides are closed."""
-    n = 0
-    slots, width = table.open.shape
-    m = table.members.shape[1]
-    dims = np.empty(m + 1, np.int64)
-    codes = np.empty(m + 1, np.int64)
-    count = 0
-    for write in range(2):
-        if write:
-            live = np.empty(n, np.int64)
-            n = 0
-        for d in range(slots_dim.size):
-            stop = width - 1
-            if m:
-                rank = table.choose[d, m]  # subsets below d come first
-                stop = table.base[rank] if rank < table.base.size else width - 1
-            for slot in range(table.slot[d], table.slot[d + 1]):
-                for at in range(stop):
-                    word = table.open[slot, at]
-                    if not write and m:
-                        w2 = word
-                        while w2:
-                            low = w2 & (~w2 + ONE)
-                            w2 ^= low
-                            tuple_at(table, slot, at, ones(low - ONE), dims, codes)
-                            if not is_open(table, dims, codes):
-                                close_tuple(table, dims, codes)
-                        word = table.open[slot, at]
-                    if word:
-                        if write:
-                            live[n] = slot * width + at
-                        else:
-                            count += ones(word)
-                        n += 1
-    return live, count
+@dataclass(frozen=True, slots=True)
+class Array:
+    rows: npt.NDArray[np.uint16]
+    """[row, dimension]"""
+    feasible: int
+    """How many t-tuples can stand, within the domains; each of them does."""
+    t: int
+    domains: tuple[tuple[int, ...], ...] = field(repr=False)
+
+    def infeasible(self) -> list[Tuple]:
+        """The tuples within the domains that no row can hold."""
+        found: list[Tuple] = []
+        for dims in combinations(range(len(self.domains)), self.t):
+            whole = [self.domains[d] for d in dims]
+            shape = [max(codes, default=0) + 1 for codes in whole]
+            missing = np.zeros(shape, np.bool_)
+            missing[np.ix_(*whole)] = True
+            missing[tuple(self.rows[:, d] for d in dims)] = False
+            found += [tuple(zip(dims, map(int, codes), strict=True)) for codes in np.argwhere(missing)]
+        return found
 
 
-@njit(cache=True)
-def next_row(rules: Any, table: Any, work: Any, start: Any, hidden: Any, live: Any, n: int, candidates: int, dims: Any, codes: Any) -> Any:
-    width = table.open.shape[1]
-    best = -1
-    m = table.members.shape[1]
-    k = work.row.size
-    most = (m + 1) * table.choose[k, m + 1]
-    for c in range(candidates):
-        while n:
-            i = random_below(work.state, n)
-            slot, at = live[i] // width, live[i] % width
-            word = table.open[slot, at]
-            if word:
-                break
-            n -= 1
-            live[i] = live[n]
-        if n == 0:
-            return n, best
-        bit = nth_one(word, random_below(work.state, ones(word)))
-        tuple_at(table, slot, at, bit, dims, codes)
-        gain = offer(rules, table, work, start, hidden, dims, codes)
-        if gain < 0:
-            return n, -2
-        if gain > best:
-            best = gain
-            work.best[:] = work.row
-        if best == most:
-            break
-    return n, best
+def covering_array(
+    cards: Sequence[int],
+    boxes: Sequence[Box],
+    t: int,
+    key: int,
+    *,
+    allowed: Mapping[int, Collection[int]] | None = None,
+    effort: float = 1.0,
+) -> Array:
+    """Dimensions of so many codes each, `boxes` forbidden, some dimensions held to the codes allowed.
 
-
-def array(cards, boxes, t, key, candidates=20, allowed={}):
+    `effort` scales the work: twice as much may save some rows in a hundred. Raises Misuse for a t that can't be.
+    """
+    if not 1 <= t <= min(MOST_T, len(cards)):
+        raise Misuse(f"t = {t} over {len(cards)} dimensions", allowed=f"1 to {min(MOST_T, len(cards))}")
     rules = rules_of(cards, boxes)
     table = table_of(rules, t)
-    work = work_of(rules, table, key)
-    start = domains_of(rules, allowed)
-    assert settle(rules, start, work.waiting)
-    open_all(rules, table, work, start)
-    hidden = np.zeros(len(cards), np.bool_)
-    live, left = canonical(table, rules.cards)
-    feasible = left
-    n = len(live)
-    rows, struck = [], []
-    dims, codes = np.empty(t, np.int64), np.empty(t, np.int64)
+    start = domains_of(rules, allowed or {})
+    domains = tuple(tuple(sorted((allowed or {}).get(d, range(n)))) for d, n in enumerate(cards))
+    work = work_of(rules, table, key64("cover", str(key)))
+    if not settle(rules, start, work.waiting):
+        return Array(np.empty((0, len(cards)), np.uint16), 0, t, domains)
+    tries = max(2, min(64, int(effort * CANDIDATES / places_of([len(codes) for codes in domains], t))))
+    rows, feasible = _rows(rules, table, work, start, tries)
+    rows = fewer(rules, start, rows, t, key64("fewer", str(key)), int(effort * MENDING))
+    return Array(rows.astype(np.uint16), feasible, t, domains)
+
+
+def _rows(rules: Rules, table: Table, work: Work, start: Bits, tries: int) -> tuple[Whole, int]:
+    words, feasible = open_feasible(rules, table, work, start)
+    hidden = np.zeros(len(rules.cards), np.bool_)
+    tuples = table.groups.members.shape[1] + 1
+    dims, codes = np.empty(tuples, np.int64), np.empty(tuples, np.int64)
+    left, n = feasible, len(words)
+    rows: list[Whole] = []
     while left:
-        n, best = next_row(rules, table, work, start, hidden, live, n, candidates, dims, codes)
-        if best == -2:
+        gain, n = best_row(rules, table, work, start, hidden, words, n, tries, dims, codes)
+        if gain < 0:
             close_tuple(table, dims, codes)
-            struck.append((dims.copy(), codes.copy()))
-            left -= 1
-            continue
-        got = close_row(table, work.best, work.at, hidden)
-        assert got * t == best, (got, best)
-        left -= got
-        rows.append(work.best.copy())
-    return np.array(rows), feasible - len(struck), struck
+            left, feasible = left - 1, feasible - 1
+        else:
+            left -= close_row(table, work.best, work.at, hidden)
+            rows.append(work.best.copy())
+    return np.array(rows, np.int64).reshape(len(rows), len(rules.cards)), feasible
+
+
+def open_feasible(rules: Rules, table: Table, work: Work, start: Bits) -> tuple[Whole, int]:
+    """Opens all that propagation lets stand; the words that hold open tuples, and how many tuples they are."""
+    tuples = table.groups.members.shape[1] + 1
+    open_all(rules, table, work, start)
+    if len(rules.of):
+        agree(table, np.empty(tuples, np.int64), np.empty(tuples, np.int64))
+    return open_words(table)

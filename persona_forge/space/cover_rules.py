@@ -76,7 +76,7 @@ def ones(word: Any) -> int:
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
     word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return int((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return int(np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56)))
 
 
 @njit(cache=True)
@@ -84,7 +84,7 @@ def nth_one(word: Any, n: int) -> int:
     """The place of the n-th bit that is set."""
     for _ in range(n):
         word &= word - ONE
-    return int(ones((word & (~word + ONE)) - ONE))
+    return int(np.int64(ones((word & (~word + ONE)) - ONE)))
 
 
 @njit(cache=True)
@@ -95,7 +95,7 @@ def random_below(state: Bits, n: int) -> int:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z ^= z >> np.uint64(31)
-    return int(((z >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+    return int(np.int64(((z >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)))
 
 
 @njit(cache=True)
@@ -167,6 +167,8 @@ def settle(rules: Any, domains: Bits, waiting: Whole) -> bool:
     """Propagates from every dimension."""
     for d in range(domains.shape[0]):
         waiting[d] = d
+        if size(domains[d]) == 0:
+            return False
     return bool(propagate(rules, domains, waiting, domains.shape[0]))
 
 

@@ -1,342 +1,49 @@
-"""Which t-tuples still wait to be covered, and the row that covers the most of them.
+"""Which t-tuples still wait to be covered.
 
 A t-tuple is seen from each of its t dimensions: for one choice in t - 1 others, the codes of dimension d that are
-still open are bits of a word. So the gain of every code of d, given the rest of a row, is a sum of words bit by bit:
-carry-save adders take eight words at a time (Harley and Seal), and the largest gains fall out as another word of bits.
-
-A row is begun by an open tuple and filled greedily in random order (Cohen et al. 1997, AETG); then each dimension in
-turn takes its best code given all the others, until none moves. Every step stays within the rules.
+still open are bits of a word. `cover_row` adds such words up; everything here keeps the t views of a tuple alike.
 """
 
 from __future__ import annotations
 
-from itertools import combinations
-from math import comb, prod
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
 from persona_forge.core.errors import Misuse
-from persona_forge.space.cover_rules import (
-    ONE,
-    Bits,
-    Rules,
-    Whole,
-    fix,
-    nth_one,
-    ones,
-    random_below,
-    search,
-)
+from persona_forge.space.cover_groups import Groups, codes_at, groups_of, place, places_of
+from persona_forge.space.cover_rules import ONE, Bits, Rules, Whole, fix, nth_one, ones, random_below
 
 MOST_WORDS = 250_000_000
-ATTEMPTS = 6
-"""How often a row is filled greedily before it is searched for."""
-DEPTH = 32
-"""Planes of the bit-by-bit sums: gains up to 2^31."""
 
 
 class Table(NamedTuple):
     """`open[slot, at]`: slot is 64 codes of a dimension, at a choice in t - 1 others; the last column is always 0."""
 
-    members: Whole
-    """[subset, t - 1]: the dimensions of a subset, in colexicographic order."""
+    groups: Groups
+    """Of t - 1 dimensions."""
     choose: Whole
-    """[n, k]: binomials, which rank subsets."""
-    base: Whole
-    stride: Whole
-    with_begin: Whole
-    with_subset: Whole
-    with_stride: Whole
-    """The subsets that dimension d is in, and its stride there."""
+    """[n, k]: binomials, which rank groups."""
     slot: Whole
     """The slots of dimension d are slot[d] … slot[d + 1] - 1."""
     open: Bits
 
 
-class Work(NamedTuple):
-    """Room for the loops, made once."""
-
-    levels: Bits
-    order: Whole
-    waiting: Whole
-    row: Whole
-    best: Whole
-    at: Whole
-    part: Whole
-    have: Whole
-    active: Whole
-    planes: Bits
-    weights: Any
-    state: Bits
-
-
 def table_of(rules: Rules, t: int) -> Table:
     """Everything closed; raises Misuse if it would be too large to hold."""
     cards = rules.cards.tolist()
-    members = sorted(combinations(range(len(cards)), t - 1), key=lambda group: group[::-1])
-    sizes = [prod(cards[d] for d in group) for group in members]
     slots = np.cumsum([0, *((n + 63) // 64 for n in cards)])
-    if sum(sizes) * int(slots[-1]) > MOST_WORDS:
+    if (words := (places_of(cards, t - 1) + 1) * int(slots[-1])) > MOST_WORDS:
         raise Misuse(
-            f"t = {t} over {len(cards)} dimensions needs {sum(sizes) * int(slots[-1]):,} words of memory",
+            f"t = {t} over {len(cards)} dimensions needs {words:,} words of memory",
             allowed=f"{MOST_WORDS:,}",
             todo="ask for a smaller t",
         )
-    stride = [[prod(cards[d] for d in group[i + 1 :]) for i in range(t - 1)] for group in members]
-    of: list[list[tuple[int, int]]] = [[] for _ in cards]
-    for s, group in enumerate(members):
-        for d, step in zip(group, stride[s], strict=True):
-            of[d].append((s, step))
-    flat = [pair for pairs in of for pair in pairs]
-    return Table(
-        np.array(members, np.int64).reshape(len(members), t - 1),
-        np.array([[comb(n, k) for k in range(t + 1)] for n in range(len(cards) + 1)], np.int64),
-        np.cumsum([0, *sizes])[:-1],
-        np.array(stride, np.int64).reshape(len(members), t - 1),
-        np.cumsum([0, *map(len, of)]),
-        np.array([s for s, _ in flat], np.int64),
-        np.array([step for _, step in flat], np.int64),
-        slots,
-        np.zeros((int(slots[-1]), sum(sizes) + 1), np.uint64),
-    )
-
-
-def work_of(rules: Rules, table: Table, key: int) -> Work:
-    k, words, subsets = len(rules.cards), rules.codes.shape[1], len(table.base)
-    return Work(
-        np.zeros((k + 2, k, words), np.uint64),
-        np.arange(k),
-        np.zeros(k + 1, np.int64),
-        np.zeros(k, np.int64),
-        np.zeros(k, np.int64),
-        np.zeros(subsets, np.int64),
-        np.zeros(subsets, np.int64),
-        np.zeros(subsets, np.int64),
-        np.zeros(subsets, np.int64),
-        np.zeros(DEPTH, np.uint64),
-        np.ones(k),
-        np.array([key & 0xFFFFFFFFFFFFFFFF], np.uint64),
-    )
-
-
-@njit(cache=True)
-def tally(words: Bits, at: Whole, n: int, planes: Bits) -> int:
-    """Sums the words at at[:n] bit by bit into planes, lowest first; how many planes are used."""
-    one = two = four = np.uint64(0)
-    top = 3
-    planes[:] = 0
-    i = 0
-    while i + 8 <= n:
-        a, b, c, d = words[at[i]], words[at[i + 1]], words[at[i + 2]], words[at[i + 3]]
-        e, f, g, h = words[at[i + 4]], words[at[i + 5]], words[at[i + 6]], words[at[i + 7]]
-        u = one ^ a
-        p, one = (one & a) | (u & b), u ^ b
-        u = one ^ c
-        q, one = (one & c) | (u & d), u ^ d
-        u = two ^ p
-        v, two = (two & p) | (u & q), u ^ q
-        u = one ^ e
-        p, one = (one & e) | (u & f), u ^ f
-        u = one ^ g
-        q, one = (one & g) | (u & h), u ^ h
-        u = two ^ p
-        w, two = (two & p) | (u & q), u ^ q
-        u = four ^ v
-        carry, four = (four & v) | (u & w), u ^ w
-        j = 3
-        while carry:
-            planes[j], carry = planes[j] ^ carry, planes[j] & carry
-            j += 1
-        top = max(top, j)
-        i += 8
-    while i < n:
-        carry = words[at[i]]
-        one, carry = one ^ carry, one & carry
-        two, carry = two ^ carry, two & carry
-        four, carry = four ^ carry, four & carry
-        j = 3
-        while carry:
-            planes[j], carry = planes[j] ^ carry, planes[j] & carry
-            j += 1
-        top = max(top, j)
-        i += 1
-    planes[0], planes[1], planes[2] = one, two, four
-    return top
-
-
-@njit(cache=True)
-def best_code(
-    table: Any, d: int, at: Whole, n: int, allowed: Bits, now: int, planes: Bits, state: Bits
-) -> tuple[int, int]:
-    """A code of d among the allowed with the largest gain, `now` or a random one among equals; and that gain."""
-    best, code, ties = -1, -1, 0
-    for slot in range(table.slot[d], table.slot[d + 1]):
-        w = slot - table.slot[d]
-        left, gain = allowed[w], 0
-        if left == 0:
-            continue
-        for j in range(tally(table.open[slot], at, n, planes) - 1, -1, -1):
-            if left & planes[j]:
-                left &= planes[j]
-                gain |= 1 << j
-        if gain > best:
-            best, ties = gain, 0
-        elif gain < best:
-            continue
-        many = ones(left)
-        ties += many
-        if now >> 6 == w and (left >> np.uint64(now & 63)) & ONE:
-            code, ties = now, 1 << 40
-        elif random_below(state, ties) < many:
-            code = 64 * w + nth_one(left, random_below(state, many))
-    return code, best
-
-
-@njit(cache=True)
-def locate(table: Any, row: Whole, at: Whole) -> None:
-    """at[subset] = where the row's own choice stands."""
-    for s in range(at.size):
-        at[s] = table.base[s]
-        for i in range(table.members.shape[1]):
-            at[s] += row[table.members[s, i]] * table.stride[s, i]
-
-
-@njit(cache=True)
-def _grow(rules: Any, table: Any, work: Any, hidden: Any) -> bool:
-    """Fills work.row from the domains work.levels[0] in work.order; False on a dead end, whose dimension goes first."""
-    m, active = table.members.shape[1], 0
-    work.part[:] = table.base
-    work.have[:] = 0
-    if m == 0:
-        work.active[0], active = 0, 1
-    domains = work.levels[0]
-    for i in range(work.order.size):
-        d = work.order[i]
-        while True:
-            seen = 0 if hidden[d] else active
-            code, _ = best_code(table, d, work.active, seen, domains[d], -1, work.planes, work.state)
-            if code < 0:
-                work.order[1 : i + 1] = work.order[:i].copy()
-                work.order[0] = d
-                return False
-            if rules.of_begin[d] == rules.of_begin[d + 1]:
-                break
-            work.levels[1] = domains
-            if fix(rules, domains, d, code, work.waiting):
-                break
-            domains[:] = work.levels[1]
-            domains[d, code >> 6] &= ~(ONE << np.uint64(code & 63))
-        work.row[d] = code
-        if hidden[d]:
-            continue
-        for e in range(table.with_begin[d], table.with_begin[d + 1]):
-            s = table.with_subset[e]
-            work.part[s] += code * table.with_stride[e]
-            work.have[s] += 1
-            if work.have[s] == m:
-                work.active[active] = work.part[s]
-                active += 1
-    return True
-
-
-@njit(cache=True)
-def allowed_codes(rules: Any, start: Bits, row: Whole, d: int, allowed: Bits) -> None:
-    """The codes that d may take while the others stay."""
-    allowed[:] = start[d]
-    for at in range(rules.of_begin[d], rules.of_begin[d + 1]):
-        box, own = rules.of[at], -1
-        for e in range(rules.begin[box], rules.begin[box + 1]):
-            other = rules.param[e]
-            if other == d:
-                own = e
-            elif not (rules.codes[e, row[other] >> 6] >> np.uint64(row[other] & 63)) & ONE:
-                own = -1
-                break
-        if own >= 0:
-            allowed &= ~rules.codes[own]
-
-
-@njit(cache=True)
-def _climb(rules: Any, table: Any, work: Any, start: Bits, hidden: Any) -> int:
-    """Lets each dimension take its best code given all the others, until none moves; t times the row's gain."""
-    k, total = work.row.size, 0
-    allowed = np.empty(start.shape[1], np.uint64)
-    locate(table, work.row, work.at)
-    for d in range(k):
-        if hidden[d]:
-            for e in range(table.with_begin[d], table.with_begin[d + 1]):
-                work.at[table.with_subset[e]] = table.open.shape[1] - 1
-    still, i = 0, 0
-    while still < k:
-        d = work.order[i]
-        i = (i + 1) % k
-        still += 1
-        if hidden[d]:
-            continue
-        allowed_codes(rules, start, work.row, d, allowed)
-        code, _ = best_code(table, d, work.at, work.at.size, allowed, work.row[d], work.planes, work.state)
-        if code != work.row[d]:
-            step = code - work.row[d]
-            work.row[d] = code
-            for e in range(table.with_begin[d], table.with_begin[d + 1]):
-                s = table.with_subset[e]
-                if work.at[s] < table.open.shape[1] - 1:
-                    work.at[s] += step * table.with_stride[e]
-            still = 1
-    for d in range(k):
-        if not hidden[d]:
-            slot, bit = table.slot[d] + (work.row[d] >> 6), np.uint64(work.row[d] & 63)
-            for s in range(work.at.size):
-                total += (table.open[slot, work.at[s]] >> bit) & ONE
-    return int(total)
-
-
-@njit(cache=True)
-def offer(rules: Any, table: Any, work: Any, start: Bits, hidden: Any, dims: Whole, codes: Whole) -> int:
-    """A row through a tuple in work.row, and t times its gain; -1 where no row within the domains has the tuple."""
-    k = work.row.size
-    for i in range(k):
-        work.order[i] = i
-    for i in range(k - 1, 0, -1):
-        j = random_below(work.state, i + 1)
-        work.order[i], work.order[j] = work.order[j], work.order[i]
-    for i in range(dims.size):
-        for j in range(i, k):
-            if work.order[j] == dims[i]:
-                work.order[i], work.order[j] = work.order[j], work.order[i]
-    first = work.levels[k + 1]
-    first[:] = start
-    for i in range(dims.size):
-        if not fix(rules, first, dims[i], codes[i], work.waiting):
-            return -1
-    for _ in range(ATTEMPTS):
-        work.levels[0] = first
-        if _grow(rules, table, work, hidden):
-            return _climb(rules, table, work, start, hidden)
-    work.levels[0] = first
-    if not search(rules, work.levels, work.row, work.weights, work.waiting, work.state):
-        return -1
-    return _climb(rules, table, work, start, hidden)
-
-
-@njit(cache=True)
-def close_row(table: Any, row: Whole, at: Whole, hidden: Any) -> int:
-    """The row's tuples are covered; how many were open."""
-    total = 0
-    locate(table, row, at)
-    for s in range(at.size):
-        seen = True
-        for i in range(table.members.shape[1]):
-            seen &= not hidden[table.members[s, i]]
-        if seen:
-            for d in range(row.size):
-                slot, bit = table.slot[d] + (row[d] >> 6), ONE << np.uint64(row[d] & 63)
-                if not hidden[d] and table.open[slot, at[s]] & bit:
-                    table.open[slot, at[s]] &= ~bit
-                    total += 1
-    return total // (table.members.shape[1] + 1)
+    groups = groups_of(cards, t - 1)
+    choose = [[comb(n, k) for k in range(t + 1)] for n in range(len(cards) + 1)]
+    return Table(groups, np.array(choose, np.int64), slots, np.zeros((int(slots[-1]), groups.places + 1), np.uint64))
 
 
 @njit(cache=True)
@@ -347,19 +54,12 @@ def view(table: Any, dims: Whole, codes: Whole, i: int) -> int:
         if j != i:
             n += 1
             rank += table.choose[dims[j], n]
-    at, n = table.base[rank], 0
+    at, n = table.groups.base[rank], 0
     for j in range(dims.size):
         if j != i:
-            at += codes[j] * table.stride[rank, n]
+            at += codes[j] * table.groups.stride[rank, n]
             n += 1
     return int(at)
-
-
-@njit(cache=True)
-def close_tuple(table: Any, dims: Whole, codes: Whole) -> None:
-    for i in range(dims.size):
-        slot = table.slot[dims[i]] + (codes[i] >> 6)
-        table.open[slot, view(table, dims, codes, i)] &= ~(ONE << np.uint64(codes[i] & 63))
 
 
 @njit(cache=True)
@@ -373,35 +73,108 @@ def is_open(table: Any, dims: Whole, codes: Whole) -> bool:
 
 
 @njit(cache=True)
+def close_tuple(table: Any, dims: Whole, codes: Whole) -> None:
+    for i in range(dims.size):
+        slot = table.slot[dims[i]] + (codes[i] >> 6)
+        table.open[slot, view(table, dims, codes, i)] &= ~(ONE << np.uint64(codes[i] & 63))
+
+
+@njit(cache=True)
+def close_row(table: Any, row: Whole, at: Whole, hidden: Any) -> int:
+    """The row's tuples are covered; how many were open."""
+    total = 0
+    for s in range(at.size):
+        at[s] = place(table.groups, s, row)
+        seen = True
+        for i in range(table.groups.members.shape[1]):
+            seen &= not hidden[table.groups.members[s, i]]
+        if seen:
+            for d in range(row.size):
+                slot, bit = table.slot[d] + (row[d] >> 6), ONE << np.uint64(row[d] & 63)
+                if not hidden[d] and table.open[slot, at[s]] & bit:
+                    table.open[slot, at[s]] &= ~bit
+                    total += 1
+    return int(total) // (table.groups.members.shape[1] + 1)
+
+
+@njit(cache=True)
 def tuple_at(table: Any, slot: int, at: int, bit: int, dims: Whole, codes: Whole) -> None:
-    """The tuple that a bit stands for; its dimensions rise where the slot's lies above the subset's."""
-    m = table.members.shape[1]
-    s = np.searchsorted(table.base, at, side="right") - 1
-    rest = at - table.base[s]
-    for i in range(m):
-        dims[i], codes[i] = table.members[s, i], rest // table.stride[s, i]
-        rest %= table.stride[s, i]
-    dims[m] = np.searchsorted(table.slot, slot, side="right") - 1
-    codes[m] = 64 * (slot - table.slot[dims[m]]) + bit
+    """The tuple that a bit stands for, its dimensions rising."""
+    m = table.groups.members.shape[1]
+    codes_at(table.groups, at, dims, codes)
+    d = np.searchsorted(table.slot, slot, side="right") - 1
+    i = m
+    while i > 0 and dims[i - 1] > d:
+        dims[i], codes[i] = dims[i - 1], codes[i - 1]
+        i -= 1
+    dims[i], codes[i] = d, 64 * (slot - table.slot[d]) + bit
 
 
 @njit(cache=True)
 def open_all(rules: Any, table: Any, work: Any, start: Bits) -> None:
     """Opens every tuple within the (settled) domains that propagation from t - 1 of its codes lets stand."""
-    domains, m = work.levels[0], table.members.shape[1]
-    for s in range(table.base.size):
+    domains, m = work.levels[0], table.groups.members.shape[1]
+    for s in range(table.groups.base.size):
         many = 1
         for i in range(m):
-            many *= rules.cards[table.members[s, i]]
-        for at in range(table.base[s], table.base[s] + many):
+            many *= rules.cards[table.groups.members[s, i]]
+        for at in range(table.groups.base[s], table.groups.base[s] + many):
             domains[:] = start
-            possible, rest = True, at - table.base[s]
+            possible, rest = True, at - table.groups.base[s]
             for i in range(m):
-                code, rest = rest // table.stride[s, i], rest % table.stride[s, i]
-                possible = possible and fix(rules, domains, table.members[s, i], code, work.waiting)
+                code, rest = rest // table.groups.stride[s, i], rest % table.groups.stride[s, i]
+                possible = possible and fix(rules, domains, table.groups.members[s, i], code, work.waiting)
             for d in range(rules.cards.size):
                 free = possible
                 for i in range(m):
-                    free &= table.members[s, i] != d
+                    free &= table.groups.members[s, i] != d
                 for slot in range(table.slot[d], table.slot[d + 1]):
-                    table.open[slot, at] = domains[d, slot - table.slot[d]] if free else 0
+                    table.open[slot, at] = domains[d, slot - table.slot[d]] if free else np.uint64(0)
+
+
+@njit(cache=True)
+def agree(table: Any, dims: Whole, codes: Whole) -> None:
+    """Closes tuples that are not open from every side."""
+    for slot in range(table.open.shape[0]):
+        for at in range(table.open.shape[1] - 1):
+            word = table.open[slot, at]
+            while word:
+                bit = nth_one(word, 0)
+                word &= word - ONE
+                tuple_at(table, slot, at, bit, dims, codes)
+                if not is_open(table, dims, codes):
+                    close_tuple(table, dims, codes)
+
+
+@njit(cache=True)
+def open_words(table: Any) -> tuple[Whole, int]:
+    """The places, flat, of the words that see a tuple from its last dimension and are not 0; and the bits in them."""
+    m, width = table.groups.members.shape[1], table.open.shape[1]
+    found = np.empty(np.count_nonzero(table.open), np.int64)
+    n = bits = 0
+    for d in range(table.slot.size - 1):
+        below = table.choose[d, m]  # the groups of lower dimensions come first
+        stop = table.groups.base[below] if below < table.groups.base.size else width
+        for slot in range(table.slot[d], table.slot[d + 1]):
+            for at in range(stop if m else width):
+                if table.open[slot, at]:
+                    found[n] = slot * width + at
+                    bits += ones(table.open[slot, at])
+                    n += 1
+    return found[:n].copy(), bits
+
+
+@njit(cache=True)
+def an_open_tuple(table: Any, words: Whole, n: int, state: Bits, dims: Whole, codes: Whole) -> int:
+    """One at random, and how many words may still hold one; words found empty are dropped."""
+    width = table.open.shape[1]
+    while n:
+        i = random_below(state, n)
+        slot, at = words[i] // width, words[i] % width
+        word = table.open[slot, at]
+        if word:
+            tuple_at(table, slot, at, nth_one(word, random_below(state, ones(word))), dims, codes)
+            return n
+        n -= 1
+        words[i] = words[n]
+    return 0

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 LANGUAGE = "language"
 LANGUAGES = ("en", "zh")
-MOST_VALUES = 256
+MOST_VALUES = 255
+"""Of a dimension: a code is a byte, and 255 stands for withheld."""
 
 Choice = Mapping[str, frozenset[str]]
 """For each of some dimensions, a set of its values."""
@@ -44,6 +45,12 @@ class Dimension:
     name: str
     values: tuple[Value, ...]
     label: Mapping[str, str] = field(default_factory=dict)
+    mentions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Language → words in prose that touch this dimension and settle no value; nouns of its values are among them."""
+    authored_by: str | None = None
+    """The field of a seed that says this instead, where an author has filled it in."""
+    withheld_with: str | None = None
+    """Another dimension: where prose touches that one and settles no value, neither is this one settled."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,18 +106,29 @@ class Ontology:
 
     @property
     def digest(self) -> str:
-        """A hash of all that rows and texts depend on; order, comments and reasons don't count."""
-        dimensions = {
-            d.name: [dict(d.label), {v.name: [str(v.weight), v.label, v.phrase, v.cues] for v in d.values}]
+        """A hash of what rows depend on: values, weights and relations, in any order; words and reasons don't count."""
+        values = {d.name: {v.name: str(v.weight) for v in d.values} for d in self.dimensions}
+        forbids = {canonical(_sorted(choice)) for relation in self.relations for choice in relation.forbids}
+        weights = [canonical([w.of, _sorted(w.given), {k: str(v) for k, v in w.shares.items()}]) for w in self.weights]
+        return digest(canonical(values), canonical(sorted(forbids)), canonical(sorted(weights)))
+
+    @property
+    def words(self) -> str:
+        """A hash of what texts and pins depend on: labels, phrases, cues and mentions, in any order."""
+        words = {
+            d.name: [
+                dict(d.label),
+                {v.name: [dict(v.label), dict(v.phrase), _sorted(v.cues)] for v in d.values},
+                _sorted(d.mentions),
+                [d.authored_by, d.withheld_with],
+            ]
             for d in self.dimensions
         }
-        forbids = {canonical(_plain(choice)) for relation in self.relations for choice in relation.forbids}
-        weights = [canonical([w.of, _plain(w.given), {k: str(v) for k, v in w.shares.items()}]) for w in self.weights]
-        return digest(canonical(dimensions), canonical(sorted(forbids)), canonical(sorted(weights)))
+        return digest(canonical(words))
 
 
-def _plain(choice: Choice) -> dict[str, list[str]]:
-    return {name: sorted(values) for name, values in choice.items()}
+def _sorted(words: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    return {language: sorted(some) for language, some in words.items()}
 
 
 def graph(ontology: Ontology) -> nx.Graph:

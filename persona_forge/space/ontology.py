@@ -50,10 +50,13 @@ __all__ = [
 Domains = Mapping[str, tuple[str, ...]]
 
 FRAMES = {
-    "en": ("I am {}", "I'm {}", "I work as {}", "you are {}"),
+    "en": ("I am {}", "I'm {}", "I work as {}", "you are {}", "year-old {bare}", "year old {bare}"),
     "zh": ("我是{}", "我是一名{}", "我是一位{}", "我是个{}", "你是一名{}", "你是一位{}"),
 }
 """What a noun stands for as a cue."""
+_ARTICLE = re.compile(r"^an? ")
+AUTHORED = ("name", "opinions", "catchphrases", "emotional_limits", "style", "voice")
+"""Fields of a seed that may say what a dimension would."""
 
 
 def read_ontology(text: str, where: str) -> Ontology:
@@ -68,6 +71,10 @@ def read_ontology(text: str, where: str) -> Ontology:
     if not dimensions:
         raise OntologyError(f"{where}: dimensions: there is none", todo="add a [dimensions.NAME] section")
     domains = Ontology(where, dimensions).domains()
+    for d in dimensions:
+        if d.withheld_with is not None and d.withheld_with not in set(domains) - {LANGUAGE, d.name}:
+            others = set(domains) - {LANGUAGE, d.name}
+            raise unknown(f"{where}: dimensions.{d.name}.withheld_with", "dimension", str(d.withheld_with), others)
     relations = _table(raw.get("relations", {}), f"{where}: relations")
     _keys(relations, f"{where}: relations", set(), {"excludes", "implies", "weights"})
     excludes = [_excludes(body, at, domains) for at, body in _entries(relations, "excludes", where)]
@@ -136,15 +143,31 @@ def _dimension(name: str, body: Any, where: str) -> Dimension:
         raise OntologyError(f"{where}: the name {name!r} is reserved", todo="rename the dimension")
     if not name.isidentifier():
         raise OntologyError(f"{where}: {name!r} can't be the name of a column", allowed="letters, digits, _")
-    _keys(body, where, {"label", "values"}, set())
+    _keys(body, where, {"label", "values"}, {"mentions", "authored_by", "withheld_with"})
     values = _table(body["values"], f"{where}.values")
     if not 1 <= len(values) <= MOST_VALUES:
         raise OntologyError(f"{where}.values: {len(values)} values", allowed=f"1 to {MOST_VALUES}")
+    author = body.get("authored_by")
+    if author not in (None, *AUTHORED):
+        raise unknown(f"{where}.authored_by", "field of a seed", str(author), AUTHORED)
     return Dimension(
         name,
         tuple(_value(value, line, f"{where}.values.{value}") for value, line in values.items()),
         _words(body["label"], f"{where}.label"),
+        _mentions(body.get("mentions", {}), values, where),
+        author,
+        body.get("withheld_with"),
     )
+
+
+def _mentions(table: Any, values: Mapping[str, Any], where: str) -> dict[str, tuple[str, ...]]:
+    """What a dimension says touches it, and the nouns of its values without their article."""
+    mentions = _cues(table, f"{where}.mentions")
+    for body in values.values():
+        for language, nouns in body.get("nouns", {}).items():
+            bare = tuple(_ARTICLE.sub("", noun) for noun in nouns)
+            mentions[language] = tuple(dict.fromkeys(mentions.get(language, ()) + bare))
+    return mentions
 
 
 def _value(name: str, body: Any, where: str) -> Value:
@@ -174,7 +197,7 @@ def _cues(table: Any, where: str) -> dict[str, tuple[str, ...]]:
 
 
 def _framed(nouns: tuple[str, ...], language: str) -> tuple[str, ...]:
-    return tuple(frame.format(noun) for noun in nouns for frame in FRAMES[language])
+    return tuple(frame.format(noun, bare=_ARTICLE.sub("", noun)) for noun in nouns for frame in FRAMES[language])
 
 
 def _choice(table: Any, where: str, domains: Domains) -> Choice:

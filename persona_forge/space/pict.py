@@ -2,17 +2,20 @@
 
     FSYSTEM: FAT, FAT32, NTFS (10)          values, one of them with a weight (read, and not used)
     STATUS:  ~broken, on, off | running     a negative value; two names of one value
+    BACKUP:  <FSYSTEM>, none                the values of another parameter, and one more
     IF [FSYSTEM] = "FAT" AND NOT [SIZE] > 4096 THEN [STATUS] <> "on" ELSE [A] IN {"x", "y"};
     [A] <> [B];                             a predicate that always holds
     # a comment
 
 Comparisons are = <> > >= < <= IN LIKE (* and ? stand for any text and any one character), between a parameter and a
-value or another parameter. Names and text are compared without regard to case; a parameter all of whose values are
-numbers is numeric, and so are its comparisons. A constraint becomes what it forbids: it is tried on every combination
-of the few parameters that it names.
+value or another parameter. Names and text are compared without regard to case, and only by a value's first name; a
+parameter all of whose values are numbers is numeric. A constraint becomes what it forbids: it is tried on every
+combination of the few parameters that it names.
 
-Not read, and said so: sub-models ({ A, B } @ 2), functions (IsNegative(…) and its like), and values that are the
-names of other parameters (<A>).
+A row holds at most one negative value: what is positive must stand in rows without any, and a negative value must stand
+with all that is positive (`cover_file` sees to it).
+
+Not read, and said so with the line: sub-models ({ A, B } @ 2) and functions (IsNegative(…) and its like).
 """
 
 from __future__ import annotations
@@ -36,10 +39,14 @@ Holds = Callable[[dict[int, int]], bool]
 @dataclass(frozen=True, slots=True)
 class Parameter:
     name: str
-    values: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+    """Each value's names; constraints know the first."""
     negative: tuple[bool, ...]
     numbers: tuple[float, ...]
     """The values as numbers; empty where one of them is none."""
+
+    def firsts(self) -> tuple[str, ...]:
+        return tuple(names[0] for names in self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,14 @@ class Model:
     boxes: tuple[Box, ...]
     """What is forbidden, by the numbers of parameters and values."""
 
+    def shown(self, codes: Sequence[int], row: int) -> list[str]:
+        """A row in words: names of one value take turns, and negative values keep their sign."""
+        result = []
+        for parameter, code in zip(self.parameters, codes, strict=True):
+            names = parameter.values[code]
+            result.append(("~" if parameter.negative[code] else "") + names[row % len(names)])
+        return result
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -57,9 +72,10 @@ class Token:
     line: int
 
 
+NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 TOKENS = re.compile(
-    r"""(?P<space>\s+) | (?P<parameter>\[[^\]]*\]) | (?P<text>"(?:[^"\\]|\\.)*")
-    | (?P<number>-?(?:\d+(?:\.\d*)?|\.\d+)) | (?P<sign><>|>=|<=|[=<>(){},;]) | (?P<word>[A-Za-z_]\w*)""",
+    rf"""(?P<space>\s+) | (?P<parameter>\[[^\]]*\]) | (?P<text>"(?:[^"\\]|\\.)*")
+    | (?P<number>{NUMBER}) | (?P<sign><>|>=|<=|[=<>(){{}},;]) | (?P<word>[A-Za-z_]\w*)""",
     re.VERBOSE,
 )
 COMPARISONS = ("=", "<>", ">=", "<=", ">", "<", "in", "like")
@@ -72,11 +88,12 @@ def read_pict(text: str, where: str) -> Model:
     first = next((i for i, line in enumerate(lines) if _is_constraint(line)), len(lines))
     for i, line in enumerate(lines[:first]):
         if line.lstrip().startswith("{"):
-            raise _refuse(where, i + 1, f"a sub-model, {line.strip()}", "sub-models can't be read: leave them out")
+            raise _refuse(where, i + 1, f"the sub-model {line.strip()} can't be read", "leave sub-models out")
         if line.strip():
-            parameters.append(_parameter(line, f"{where}: line {i + 1}"))
-            if parameters[-1].name.casefold() in {p.name.casefold() for p in parameters[:-1]}:
-                raise _refuse(where, i + 1, f"{parameters[-1].name!r} stands twice", "give each parameter its own name")
+            parameter = _parameter(line, f"{where}: line {i + 1}", parameters)
+            if parameter.name.casefold() in {p.name.casefold() for p in parameters}:
+                raise _refuse(where, i + 1, f"{parameter.name!r} stands twice", "give each parameter its own name")
+            parameters.append(parameter)
     if not parameters:
         raise Misuse(f"{where}: no parameters", todo="write them as NAME: value, value")
     reader = _Reader(where, parameters, _tokens(lines, first, where))
@@ -91,31 +108,30 @@ def _refuse(where: str, line: int, what: str, todo: str) -> Misuse:
     return Misuse(f"{where}: line {line}: {what}", todo=todo)
 
 
-def _parameter(line: str, where: str) -> Parameter:
+def _parameter(line: str, where: str, before: Sequence[Parameter]) -> Parameter:
     head = re.match(r"\s*([^:,]+?)\s*[:,]\s*(.*)$", line)
     if not head:
         raise Misuse(f"{where}: not a parameter: {line.strip()}", allowed="NAME: value, value, …")
-    values, negative = [], []
+    values: list[tuple[str, ...]] = []
+    negative: list[bool] = []
     for part in head[2].split(","):
-        if re.fullmatch(r"\s*<[^>]+>\s*", part):
-            raise Misuse(f"{where}: {part.strip()} stands for another parameter's values", todo="write them out")
-        names = re.sub(r"\(\s*\d+\s*\)\s*$", "", part).strip()
-        value = names.split("|")[0].strip()
-        if not value.lstrip("~").strip():
-            raise Misuse(f"{where}: {head[1]} has an empty value", todo="give it a name, or drop the comma")
-        negative.append(value.startswith("~"))
-        values.append(tuple(name.strip().removeprefix("~").strip() for name in names.split("|")))
-    plain = tuple(aliases[0] for aliases in values)
-    if len({v.casefold() for v in plain}) < len(plain):
-        raise Misuse(f"{where}: {head[1]} has a value twice", todo="give each value once")
-    return Parameter(head[1], plain, tuple(negative), _numbers(plain))
+        if reused := re.fullmatch(r"\s*<\s*(.+?)\s*>\s*", part):
+            known = {p.name.casefold(): p for p in before}
+            if reused[1].casefold() not in known:
+                raise Misuse(f"{where}: unknown parameter <{reused[1]}>", allowed=", ".join(p.name for p in before))
+            values += known[reused[1].casefold()].values
+            negative += known[reused[1].casefold()].negative
+            continue
+        names = [name.strip() for name in re.sub(r"\(\s*\d+\s*\)\s*$", "", part).split("|")]
+        negative.append(names[0].startswith("~"))
+        values.append((names[0].removeprefix("~").strip(), *names[1:]))
+        if not all(values[-1]):
+            raise Misuse(f"{where}: {head[1]} has an empty value", todo="give it a name, or drop the separator")
+    return Parameter(head[1], tuple(values), tuple(negative), _numbers([names[0] for names in values]))
 
 
 def _numbers(values: Sequence[str]) -> tuple[float, ...]:
-    try:
-        return tuple(float(v) for v in values)
-    except ValueError:
-        return ()
+    return tuple(float(v) for v in values) if all(re.fullmatch(NUMBER, v) for v in values) else ()
 
 
 def _tokens(lines: Sequence[str], first: int, where: str) -> list[Token]:
@@ -199,26 +215,27 @@ class _Reader:
         sign = self._pop("", "a comparison").text.lower()
         if sign not in COMPARISONS:
             raise _refuse(self.where, token.line, f"{sign!r} after {token.text}", f"use {' '.join(COMPARISONS)}")
-        parameter = self.parameters[own]
         if sign == "in":
             self._take("{")
-            wanted = [self._value()]
+            wanted = [self._value(own, "=")]
             while self._next(","):
-                wanted.append(self._value())
+                wanted.append(self._value(own, "="))
             self._take("}")
-            true = [any(_compare(parameter, c, "=", w) for w in wanted) for c in range(len(parameter.values))]
         elif self.at < len(self.tokens) and self.tokens[self.at].kind == "parameter":
-            return self._between(own, sign, self._number_of(self._pop("parameter", "a parameter")))
+            return self._between(own, sign, token.line)
         else:
-            wanted = [self._value()]
-            true = [_compare(parameter, c, sign, wanted[0]) for c in range(len(parameter.values))]
+            wanted = [self._value(own, sign)]
+        parameter = self.parameters[own]
+        true = [any(_holds(parameter, code, sign, value) for value in wanted) for code in range(len(parameter.values))]
         return lambda codes: true[codes[own]]
 
-    def _between(self, a: int, sign: str, b: int) -> Holds:
-        left, right = self.parameters[a], self.parameters[b]
-        numeric = bool(left.numbers and right.numbers)
-        one, two = (left.numbers, right.numbers) if numeric else (left.values, right.values)
-        return lambda codes: _compare_plain(one[codes[a]], sign, two[codes[b]])
+    def _between(self, own: int, sign: str, line: int) -> Holds:
+        other = self._number_of(self._pop("parameter", "a parameter"))
+        left, right = self.parameters[own], self.parameters[other]
+        if sign == "like" or bool(left.numbers) != bool(right.numbers):
+            raise _refuse(self.where, line, f"[{left.name}] {sign} [{right.name}]", "compare numbers, or text")
+        one, two = (left.numbers, right.numbers) if left.numbers else (left.firsts(), right.firsts())
+        return lambda codes: _compare(one[codes[own]], sign, two[codes[other]])
 
     def _number_of(self, token: Token) -> int:
         name = token.text[1:-1].strip()
@@ -228,11 +245,18 @@ class _Reader:
         self.named.add(self.known[name.casefold()])
         return self.known[name.casefold()]
 
-    def _value(self) -> str:
-        token = self._pop("", "a value")
+    def _value(self, own: int, sign: str) -> float | str:
+        token, parameter = self._pop("", "a value"), self.parameters[own]
+        text = re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text
         if token.kind not in ("text", "number"):
             raise _refuse(self.where, token.line, f"{token.text!r} where a value should be", 'write "text" or 12.5')
-        return re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text
+        if sign == "like":
+            return text
+        if bool(parameter.numbers) != (token.kind == "number"):
+            kinds = ("a number", "text") if parameter.numbers else ("text", "a number")
+            what = f"[{parameter.name}] is {kinds[0]}, and {token.text} is {kinds[1]}"
+            raise _refuse(self.where, token.line, what, 'text stands in "quotes", a number doesn\'t')
+        return float(text) if parameter.numbers else text
 
     def _next(self, text: str) -> bool:
         found = self.at < len(self.tokens) and self.tokens[self.at].text.lower() == text
@@ -258,24 +282,15 @@ class _Reader:
         return _refuse(self.where, token.line, f"{token.text!r} where {wanted} should be", "see PICT's manual")
 
 
-def _compare(parameter: Parameter, code: int, sign: str, value: str) -> bool:
+def _holds(parameter: Parameter, code: int, sign: str, value: float | str) -> bool:
+    text = parameter.values[code][0]
     if sign == "like":
-        return fnmatchcase(parameter.values[code].casefold(), value.casefold().replace("[", "[[]"))
-    numbers = _numbers([value])
-    if parameter.numbers and numbers:
-        return _compare_plain(parameter.numbers[code], sign, numbers[0])
-    return _compare_plain(parameter.values[code], sign, value)
+        return fnmatchcase(text.casefold(), str(value).casefold().replace("[", "[[]"))
+    return _compare(parameter.numbers[code] if parameter.numbers else text, "=" if sign == "in" else sign, value)
 
 
-def _compare_plain(a: float | str, sign: str, b: float | str) -> bool:
-    if isinstance(a, str) and isinstance(b, str):
-        a, b = a.casefold(), b.casefold()
-    signs: dict[str, Callable[[], bool]] = {
-        "=": lambda: a == b,
-        "<>": lambda: a != b,
-        ">": lambda: a > b,  # type: ignore[operator]
-        ">=": lambda: a >= b,  # type: ignore[operator]
-        "<": lambda: a < b,  # type: ignore[operator]
-        "<=": lambda: a <= b,  # type: ignore[operator]
-    }
-    return signs[sign]()
+def _compare(a: float | str, sign: str, b: float | str) -> bool:
+    """Of two numbers, or of two texts."""
+    one, two = (str(a).casefold(), str(b).casefold()) if isinstance(a, str) else (a, b)
+    above = int(one > two) - int(one < two)  # type: ignore[operator]
+    return {"=": above == 0, "<>": above != 0, ">": above > 0, ">=": above >= 0, "<": above < 0, "<=": above <= 0}[sign]

@@ -10,15 +10,23 @@ from typing import Any
 from persona_forge.space.ontology import Ontology
 from persona_forge.text.template import fill
 
+SECTIONS = ("who", "talk", "feel", "sound")
+
 
 @cache
-def _source(language: str) -> str:
-    return (files("persona_forge.text") / "templates" / f"card.{language}.jinja").read_text(encoding="utf-8")
+def source(name: str) -> str:
+    return (files("persona_forge.text") / "templates" / f"{name}.jinja").read_text(encoding="utf-8")
 
 
-def card(seed: Mapping[str, Any], phrases: Iterable[str], language: str) -> str:
-    """`seed` is a row of the seeds table; `phrases` are clauses about the traits that its prose leaves open."""
-    return fill(_source(language), {**seed, "phrases": list(phrases)})
+def card(
+    seed: Mapping[str, Any], phrases: Iterable[str], language: str, traits: Mapping[str, str] | None = None
+) -> str:
+    """`seed` is a row of the seeds table; `phrases` are clauses about the traits that its prose leaves open.
+
+    `traits` says the same in running text, by section; `prose` weaves it.
+    """
+    said = {section: (traits or {}).get(section, "") for section in SECTIONS}
+    return fill(source(f"card.{language}"), {**seed, "phrases": list(phrases), "traits": said})
 
 
 def phrases(ontology: Ontology, traits: Mapping[str, str], dimensions: Iterable[str], language: str) -> list[str]:

@@ -24,17 +24,19 @@ def units(text: str, language: str) -> list[str]:
     """Words (en) or characters (zh; a Latin word counts as one)."""
     text = normalise(text).lower().replace("’", "'")
     if language == "en":
-        return _EN_WORD.findall(_NUMBER.sub(lambda m: _english(int(m.group(0))), text))
-    return _ZH_UNIT.findall(_NUMBER.sub(lambda m: _chinese(int(m.group(0))), text).translate(_ONE_SOUND))
+        return _EN_WORD.findall(_NUMBER.sub(lambda m: english(int(m.group(0))), text))
+    return _ZH_UNIT.findall(_NUMBER.sub(lambda m: chinese(int(m.group(0))), text).translate(_ONE_SOUND))
 
 
-def _english(n: int) -> str:
+def english(n: int) -> str:
+    """A number from 0 to 99 in words."""
     if n < 20:
         return _ONES[n]
     return _TENS[n // 10 - 2] + (f" {_ONES[n % 10]}" if n % 10 else "")
 
 
-def _chinese(n: int) -> str:
+def chinese(n: int) -> str:
+    """A number from 0 to 99 in characters."""
     if n < 10:
         return _DIGITS[n]
     tens, ones = divmod(n, 10)

@@ -22,7 +22,7 @@ def make(kind: type[ForgeError]) -> ForgeError:
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda k: k.__name__)
-def test_every_error_crosses_a_process_border_whole(kind) -> None:
+def test_every_error_crosses_a_process_border_whole(kind: type[ForgeError]) -> None:
     error = make(kind)
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is kind
@@ -31,12 +31,12 @@ def test_every_error_crosses_a_process_border_whole(kind) -> None:
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda k: k.__name__)
-def test_the_exit_code_is_2_for_misuse_3_for_a_stop_and_1_for_the_rest(kind) -> None:
+def test_the_exit_code_is_2_for_misuse_3_for_a_stop_and_1_for_the_rest(kind: type[ForgeError]) -> None:
     assert kind.exit_code == (2 if issubclass(kind, Misuse) else 3 if issubclass(kind, Stopped) else 1)
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda k: k.__name__)
-def test_the_tree_in_the_docstring_names_every_error(kind) -> None:
+def test_the_tree_in_the_docstring_names_every_error(kind: type[ForgeError]) -> None:
     assert kind.__name__ in errors.__doc__.replace("─", " ").split()
 
 

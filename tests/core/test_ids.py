@@ -13,23 +13,23 @@ def test_ids_are_what_they_were_in_every_version() -> None:
 
 
 @given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
-def test_parts_that_differ_have_ids_that_differ(a, b) -> None:
+def test_parts_that_differ_have_ids_that_differ(a: list[str], b: list[str]) -> None:
     assert (digest(*a) == digest(*b)) == (a == b)
 
 
 @given(st.text())
-def test_text_and_its_bytes_are_one_content(text) -> None:
+def test_text_and_its_bytes_are_one_content(text: str) -> None:
     assert digest(text) == digest(text.encode())
     assert len(digest(text)) == 32
 
 
 @given(st.text())
-def test_a_unit_number_lies_below_one(text) -> None:
+def test_a_unit_number_lies_below_one(text: str) -> None:
     assert 0 <= unit(text) < 1
 
 
 @given(st.dictionaries(st.text(), st.integers()))
-def test_equal_values_have_equal_text(value) -> None:
+def test_equal_values_have_equal_text(value: dict[str, int]) -> None:
     assert canonical(dict(reversed(value.items()))) == canonical(value)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,23 +17,23 @@ def nothing(**_: object) -> Made:
     return Made(pl.DataFrame(), 0)
 
 
-def gather(records) -> Made:
+def gather(records: Any) -> Made:
     return nothing(records=records)
 
 
-def count(made, seeds, *, rows: int, key: str) -> Made:
+def count(made: Any, seeds: Any, *, rows: int, key: str) -> Made:
     return nothing(made=made, seeds=seeds, rows=rows, key=key)
 
 
-def walk(quotas, seeds, *, space) -> Made:
+def walk(quotas: Any, seeds: Any, *, space: Any) -> Made:
     return nothing(quotas=quotas, seeds=seeds, space=space)
 
 
-def write(seeds) -> Made:
+def write(seeds: Any) -> Made:
     return nothing(seeds=seeds)
 
 
-def write_scenes(scenes) -> Made:
+def write_scenes(scenes: Any) -> Made:
     return nothing(scenes=scenes)
 
 
@@ -80,14 +81,16 @@ def test_what_a_stage_is_handed_is_what_its_parameters_are_called() -> None:
         ((SOURCE, PLAN, replace(MAP, reads=("seeds", "quotas"))), "walks 'seeds', a plan without a shard column", ""),
     ],
 )  # fmt: skip
-def test_an_impossible_pipeline_is_refused_with_its_reason(pipeline, says, allowed) -> None:
+def test_an_impossible_pipeline_is_refused_with_its_reason(
+    pipeline: tuple[Stage, ...], says: str, allowed: str
+) -> None:
     with pytest.raises(ForgeError, match=says) as caught:
         check(pipeline, KEYS)
     assert caught.value.allowed.startswith(allowed)
 
 
 def test_a_map_must_be_able_to_tell_which_rows_of_its_other_tables_it_needs() -> None:
-    def pair(quotas, scenes) -> Made:
+    def pair(quotas: Any, scenes: Any) -> Made:
         return nothing(quotas=quotas, scenes=scenes)
 
     scenes = Stage("scenes", "plan", ("seeds",), "scenes", 1, write, "seeds")

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 
 from persona_forge.core.errors import ForgeError, Misuse, OntologyError
-from persona_forge.core.tables import QUOTAS, REJECTS, TABLES, Column, personas
+from persona_forge.core.tables import QUOTAS, REJECTS, TABLES, Column, Table, personas
 from persona_forge.core.tables.__main__ import described, main, write
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_the_schema_file_of_every_table_is_exactly_what_the_code_gives(table) -> None:
+def test_the_schema_file_of_every_table_is_exactly_what_the_code_gives(table: Table) -> None:
     path = SCHEMAS / f"{table.name}.v{table.version}.json"
     assert path.exists(), "python -m persona_forge.core.tables schemas"
     assert path.read_text(encoding="utf-8") == described(table), "raise the table's version, then write schemas anew"
@@ -28,7 +28,7 @@ def test_there_is_no_schema_file_of_a_table_or_version_that_is_not_there() -> No
         assert int(version) <= TABLES[name].version, path.name
 
 
-def test_a_changed_table_without_a_raised_version_is_refused(tmp_path) -> None:
+def test_a_changed_table_without_a_raised_version_is_refused(tmp_path: Path) -> None:
     assert [p.name for p in write(tmp_path, [QUOTAS])] == ["quotas.v1.json"]
     assert write(tmp_path, [QUOTAS]) == []
     changed = replace(QUOTAS, columns=(*QUOTAS.columns, Column("why", pa.string(), "A reason.")))
@@ -38,7 +38,7 @@ def test_a_changed_table_without_a_raised_version_is_refused(tmp_path) -> None:
     assert "why" not in (tmp_path / "quotas.v1.json").read_text(encoding="utf-8")
 
 
-def test_the_schema_of_personas_tells_of_its_dimension_columns(tmp_path) -> None:
+def test_the_schema_of_personas_tells_of_its_dimension_columns(tmp_path: Path) -> None:
     assert main([str(tmp_path)]) == 0
     schema = json.loads((tmp_path / "personas.v1.json").read_text(encoding="utf-8"))
     assert [c["name"] for c in schema["columns"]] == ["persona_id", "seed_id", "language", "origin", "split"]
@@ -46,20 +46,20 @@ def test_the_schema_of_personas_tells_of_its_dimension_columns(tmp_path) -> None
     assert schema["dimension_columns"]["nullable"] is True
 
 
-def test_the_schema_writer_needs_a_folder(capsys) -> None:
+def test_the_schema_writer_needs_a_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "allowed: python -m persona_forge.core.tables DIR" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_every_table_says_what_it_and_each_column_is(table) -> None:
+def test_every_table_says_what_it_and_each_column_is(table: Table) -> None:
     assert table.key in table.names
     assert len(set(table.names)) == len(table.names)
     assert all(says.endswith((".", ")")) for says in (table.says, *(c.says for c in table.columns)))
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
-def test_an_empty_frame_of_any_table_conforms(table) -> None:
+def test_an_empty_frame_of_any_table_conforms(table: Table) -> None:
     assert table.conform(table.empty()).schema == table.schema()
 
 

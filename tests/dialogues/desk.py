@@ -27,7 +27,8 @@ CATCHPHRASE = {"en": ("Mind the second hinge.", "somebody is leaving"), "zh": ("
 LINES = {
     "en": ("Are you still up?", "I am, and the kettle is on.", "What are you writing?", "A letter, what else.",
            "Who to?", "To somebody who had none."),
-    "zh": ("这么早就出摊？", "早什么，天都亮了。", "来一碗咸的。", "坐那儿，别坐那个马扎。", "那是谁的？", "你吃你的，别问。"),
+    "zh": ("这么早就出摊？", "早什么，天都亮了。", "来一碗咸的。", "坐那儿，别坐那个马扎。", "那是谁的？",
+           "你吃你的，别问。"),
 }  # fmt: skip
 
 

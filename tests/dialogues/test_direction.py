@@ -90,7 +90,7 @@ def test_tagged_text_can_be_read_back(text: str, mood: str, event: str) -> None:
 
 
 def test_an_event_that_is_none_is_refused() -> None:
-    with pytest.raises(ForgeError, match="unknown tag {burp}"):
+    with pytest.raises(ForgeError, match=r"unknown tag \{burp\}"):
         tagged("Well.", NEUTRAL, [{"type": "burp", "char_pos": 0}])
 
 

@@ -20,9 +20,13 @@ GROWN_UP = "You repair clocks and never hurry."
 MINOR = "You are in the third grade and repair clocks."
 
 
-def tables(seeds: list[tuple[str, str, str]], rows: int, age: str | None = "adult", voice: str | None = None):
+def tables(
+    seeds: list[tuple[str, str, str]], rows: int, age: str | None = "adult", voice: str | None = None
+) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """Frames of personas and seeds, for seeds given as (id, language, prose)."""
-    empty = dict.fromkeys(("opinions", "catchphrases", "emotional_limits", "pins", "withheld"), [])
+    empty: dict[str, list[Any]] = {
+        name: [] for name in ("opinions", "catchphrases", "emotional_limits", "pins", "withheld")
+    }
     written = [
         {**dict.fromkeys(SEEDS.names, ""), **empty, "seed_id": s, "language": language, "prose": prose}
         for s, language, prose in seeds
@@ -32,7 +36,7 @@ def tables(seeds: list[tuple[str, str, str]], rows: int, age: str | None = "adul
          "voice_age": voice, "origin": "fill", "split": "train"}
         for s, language, _ in seeds for n in range(rows)
     ]  # fmt: skip
-    frame = pl.from_arrow(personas(TRAITS).conform(personas(TRAITS).frame(grown)))
+    frame = personas(TRAITS).frame(grown)
     return frame.lazy(), SEEDS.frame(written).lazy()
 
 
@@ -130,13 +134,15 @@ def test_the_seeds_are_gone_through_before_one_comes_again() -> None:
 def test_a_seed_with_few_personas_has_them_again_in_other_scenes() -> None:
     rows = chosen([("only", "en", GROWN_UP)], count=5, rows=2)
     assert [len({r["persona_id"] for r in rows}), len({r["scene_id"] for r in rows})] == [2, 5]
-    assert [r["persona_id"] for r in rows] == [rows[0]["persona_id"], rows[1]["persona_id"]] * 2 + [rows[0]["persona_id"]]
+    assert [r["persona_id"] for r in rows] == [rows[0]["persona_id"], rows[1]["persona_id"]] * 2 + [
+        rows[0]["persona_id"]
+    ]
 
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from([("child", None, GROWN_UP), ("teen", None, GROWN_UP), (None, "child", GROWN_UP), (None, None, MINOR),
-                     ("adult", None, MINOR), ("adult", "middle_aged", GROWN_UP)]),
+    st.sampled_from([("child", None, GROWN_UP), ("teen", None, GROWN_UP), (None, "child", GROWN_UP),
+                     (None, None, MINOR), ("adult", None, MINOR), ("adult", "middle_aged", GROWN_UP)]),
     st.integers(1, 60), st.text("abc", max_size=4),
 )  # fmt: skip
 def test_no_minor_stands_in_an_intimate_or_abusive_scene(

@@ -28,7 +28,8 @@ def written(chat: Any, *scenes: dict[str, Any], seeds: list[dict[str, Any]] | No
 
 
 def turns(made: Made) -> list[dict[str, Any]]:
-    return made.rows.row(0, named=True)["turns"]
+    said: list[dict[str, Any]] = made.rows.row(0, named=True)["turns"]
+    return said
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -59,7 +60,9 @@ def test_both_levels_of_direction_are_there() -> None:
 
 
 def test_tagged_text_is_the_text_with_its_cues() -> None:
-    for turn in turns(written(Writer(reply(t4={"mood": "sad", "sound": "sigh", "say": "A {letter}, what else."})), scene())):
+    for turn in turns(
+        written(Writer(reply(t4={"mood": "sad", "sound": "sigh", "say": "A {letter}, what else."})), scene())
+    ):
         words, cues = parse(turn["text_tagged"])
         assert words == turn["text"]
         assert [c.name for c in cues if c.name in ("sigh", "laugh")] == [e["type"] for e in turn["events"]]

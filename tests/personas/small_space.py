@@ -11,8 +11,8 @@ def _value(name: str, cues: str = "") -> str:
     return f"{name} = {{ weight = 1, label = {words}, phrase = {words}{cues} }}"
 
 
-def _dimension(name: str, *values: str) -> str:
-    head = f'[dimensions.{name}]\nlabel = {{ en = "{name}", zh = "{name}" }}\n[dimensions.{name}.values]\n'
+def _dimension(name: str, *values: str, more: str = "") -> str:
+    head = f'[dimensions.{name}]\nlabel = {{ en = "{name}", zh = "{name}" }}\n{more}\n[dimensions.{name}.values]\n'
     return head + "\n".join(values) + "\n"
 
 
@@ -21,8 +21,10 @@ TOML = (
     + _dimension(
         "job", _value("none"), _value("cook", ', cues = { en = ["I am a cook"], zh = ["我是厨师"] }'), _value("judge")
     )
-    + _dimension("mood", *(_value(f"m{i}") for i in range(5)))
-    + _dimension("pet", _value("cat"), _value("dog"), _value("no_pet"))
+    + _dimension("mood", *(_value(f"m{i}") for i in range(5)), more='authored_by = "catchphrases"')
+    + _dimension(
+        "pet", _value("cat"), _value("dog"), _value("no_pet"), more='mentions = { en = ["kennel"], zh = ["汪"] }'
+    )
     + """
 [relations]
 excludes = [ { these = { age = "young", job = "judge" }, why = "Judges have grown old." } ]

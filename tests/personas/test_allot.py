@@ -38,8 +38,10 @@ def test_shares_are_even_where_there_is_room(rooms: dict[str, int], rows: int) -
 
 
 def seed(seed_id: str, **fields: object) -> dict[str, object]:
-    row = {name: "" for name in SEEDS.names} | {"seed_id": seed_id, "language": "en", "review": "new", "extras": "{}"}
-    lists = dict.fromkeys(("opinions", "catchphrases", "emotional_limits", "pins", "withheld"), [])
+    row = dict.fromkeys(SEEDS.names, "") | {"seed_id": seed_id, "language": "en", "review": "new", "extras": "{}"}
+    lists: dict[str, list[object]] = {
+        name: [] for name in ("opinions", "catchphrases", "emotional_limits", "pins", "withheld")
+    }
     return {**row, **lists, **fields}
 
 

@@ -150,7 +150,37 @@ def test_cues_add_pins_where_the_author_left_a_dimension_open() -> None:
     assert authored["withheld"] == ["job"]
 
 
-@given(st.lists(st.sampled_from(["I am a cook", "I am young", "my wife says", "I am a cook no more", "rain", "我是厨师"])))
+SAYING = {"text": "Mind the hinge", "trigger": "leaving", "at_most": 1}
+
+
+def test_a_mention_withholds_its_dimension_wherever_it_stands() -> None:
+    assert only({"prose": "You built three kennels by the river."})["withheld"] == ["pet"]
+    assert only({"prose": PROSE, "style": "Like a kennel at feeding time."})["withheld"] == ["pet"]
+    assert only({"prose": "你在河边住了三年，天天听见汪汪叫。"})["withheld"] == ["pet"]
+    assert only({"prose": PROSE})["withheld"] == []
+
+
+def test_an_ontology_without_age_bands_has_no_ages() -> None:
+    seed = only({"prose": "I am 34 years old and was born in 1990."})
+    assert (seed["pins"], seed["withheld"]) == ([], [])
+
+
+def test_where_an_author_has_judged_mentions_withhold_nothing() -> None:
+    pinned = [{"dimension": "age", "value": "old", "evidence": "three kennels"}]
+    assert only({"prose": "You built three kennels by the river.", "pins": pinned})["withheld"] == []
+    assert only({"prose": "You built three kennels by the river.", "withheld": ["job"]})["withheld"] == ["job"]
+
+
+def test_what_a_field_of_the_seed_says_is_not_drawn_unless_its_author_pins_it() -> None:
+    assert only({"prose": PROSE, "catchphrases": [SAYING]})["withheld"] == ["mood"]
+    assert only({"prose": PROSE, "catchphrases": [SAYING], "withheld": ["job"]})["withheld"] == ["job", "mood"]
+    pinned = [{"dimension": "mood", "value": "m1", "evidence": "bees"}]
+    assert only({"prose": PROSE, "catchphrases": [SAYING], "pins": pinned})["withheld"] == []
+
+
+@given(
+    st.lists(st.sampled_from(["I am a cook", "I am young", "my wife says", "I am a cook no more", "rain", "我是厨师"]))
+)
 def test_a_dimension_is_pinned_by_a_cue_or_withheld_and_never_both(parts: list[str]) -> None:
     for seed in curated({"prose": ". ".join([PROSE, *parts])}).rows.iter_rows(named=True):
         pinned = [p["dimension"] for p in seed["pins"]]

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import polars as pl
@@ -45,7 +45,9 @@ def test_every_row_is_valid_new_and_as_its_seed_says() -> None:
     rows = expanded(quota("a", 0, VECTORS), quota("b", 0, 20, "zh", "test"), quota("c", 0, 9)).rows(named=True)
     by_seed = {s: [r for r in rows if r["seed_id"] == s] for s in "abc"}
     assert {traits(r) for r in by_seed["a"]} == VALID
-    assert {(r["age"], r["language"], r["split"], r["origin"]) for r in by_seed["b"]} == {("young", "zh", "test", "fill")}
+    assert {(r["age"], r["language"], r["split"], r["origin"]) for r in by_seed["b"]} == {
+        ("young", "zh", "test", "fill")
+    }
     assert {(r["age"], r["mood"]) for r in by_seed["c"]} == {(None, None)}
     assert {(r["job"], r["pet"]) for r in by_seed["c"]} == set(product(DIMENSIONS["job"], DIMENSIONS["pet"]))
     assert [len(by_seed[s]) for s in "abc"] == [VECTORS, 20, 9]
@@ -63,7 +65,7 @@ def test_ids_can_be_recomputed_from_the_row() -> None:
 def test_the_rows_of_a_seed_do_not_depend_on_who_draws_them(cuts: list[int], order: list[str]) -> None:
     whole = expanded(quota("a", 0, 40))
     edges = sorted({0, 40, *cuts})
-    parts = [expanded(quota("a", a, b)) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [expanded(quota("a", a, b)) for a, b in pairwise(edges)]
     assert [traits(r) for p in parts for r in p.rows(named=True)] == [traits(r) for r in whole.rows(named=True)]
     language = {"a": "en", "b": "zh", "c": "en"}
     together = expanded(*(quota(s, 0, 6, language[s]) for s in order))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,9 @@ def test_json_lines_are_read_with_their_places(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.dictionaries(st.text("ab", max_size=2), JSON, max_size=3), max_size=4))
-def test_whatever_a_json_line_says_is_kept(tmp_path_factory: pytest.TempPathFactory, rows: list[dict]) -> None:
+def test_whatever_a_json_line_says_is_kept(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
+) -> None:
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
     found = records(path, "".join(json.dumps(row) + "\n" for row in rows))
     assert [r.data for r in found] == rows
@@ -88,7 +91,9 @@ def test_a_huge_line_is_passed_over_without_being_held(tmp_path: Path) -> None:
 
 
 def test_yaml_documents_and_lists_are_numbered_through(tmp_path: Path) -> None:
-    found = records(tmp_path / "s.yaml", "prose: one\n---\n- prose: two\n- prose: 三\n---\n# nothing\n---\nprose: four\n")
+    found = records(
+        tmp_path / "s.yaml", "prose: one\n---\n- prose: two\n- prose: 三\n---\n# nothing\n---\nprose: four\n"
+    )
     assert [(r.where, r.data) for r in found] == [
         ("s.yaml#1", {"prose": "one"}),
         ("s.yaml#2", {"prose": "two"}),

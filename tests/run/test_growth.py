@@ -13,7 +13,8 @@ from persona_forge.core.errors import RunMismatch
 from persona_forge.core.stage import Made
 from persona_forge.dataset.folder import Folder
 from persona_forge.pipeline import PIPELINE, stage
-from persona_forge.run import go, start
+from persona_forge.run import go
+from persona_forge.start import start
 
 ACT_1 = PIPELINE[:3]
 

@@ -99,16 +99,17 @@ def test_bad_input_is_refused_with_its_place(old: str, new: str, said: str, hint
 
 def test_a_noun_stands_for_cues() -> None:
     text = GOOD.replace('cues = { en = ["I am large"] }', 'nouns = { en = ["a giant"] }, cues = { en = ["I loom"] }')
-    cues = ("I am a giant", "I'm a giant", "I work as a giant", "you are a giant", "I loom")
-    assert read(text).dimension("size").values[1].cues == {"en": cues}
+    framed = ("I am a giant", "I'm a giant", "I work as a giant", "you are a giant", "year-old giant", "year old giant")
+    assert read(text).dimension("size").values[1].cues == {"en": (*framed, "I loom")}
 
 
-def test_a_dimension_of_more_than_256_values_is_refused() -> None:
+def test_a_dimension_of_more_than_255_values_is_refused() -> None:
     line = "v{} = {{ weight = 1, label = {{ en = 'x', zh = 'x' }}, phrase = {{ en = 'x', zh = 'x' }} }}"
     head = "[dimensions.many]\nlabel = { en = 'x', zh = 'x' }\n[dimensions.many.values]\n"
-    assert len(read(head + "\n".join(line.format(i) for i in range(256))).dimension("many").values) == 256
-    with pytest.raises(OntologyError, match=r"my.toml: dimensions.many.values: 10000 values"):
-        read(head + "\n".join(line.format(i) for i in range(10_000)))
+    assert len(read(head + "\n".join(line.format(i) for i in range(255))).dimension("many").values) == 255
+    for number in (256, 10_000):
+        with pytest.raises(OntologyError, match=rf"my.toml: dimensions.many.values: {number} values"):
+            read(head + "\n".join(line.format(i) for i in range(number)))
 
 
 def test_weights_in_a_circle_are_refused_with_the_circle() -> None:
@@ -123,12 +124,29 @@ def test_weights_that_speak_of_the_same_case_are_refused() -> None:
         read(GOOD.replace("percent = { loud = 80 } } ]", "percent = { loud = 80 } }, " + second))
 
 
-def test_the_digest_changes_with_meaning_and_not_with_reasons_or_comments() -> None:
-    digest = read(GOOD).digest
-    assert read("# hello\n" + GOOD.replace("Small things are not loud.", "Because.")).digest == digest
-    for old, new in (("weight = 2.5", "weight = 2"), ("You are large.", "You're large."), ("loud = 80", "loud = 81"),
+def test_the_digest_is_of_what_rows_depend_on_and_the_words_of_what_texts_do() -> None:
+    good = read(GOOD)
+    same = read("# hello\n" + GOOD.replace("Small things are not loud.", "Because."))
+    assert (same.digest, same.words) == (good.digest, good.words)
+    for old, new in (("weight = 2.5", "weight = 2"), ("loud = 80", "loud = 81"),
                      ('if = { language = "zh" }', 'if = { language = "en" }')):  # fmt: skip
-        assert read(GOOD.replace(old, new)).digest != digest
+        changed = read(GOOD.replace(old, new))
+        assert (changed.digest != good.digest, changed.words) == (True, good.words)
+    for old, new in (("You are large.", "You're large."), ('en = "noise"', 'en = "din"'), ("I am large", "I'm large")):
+        changed = read(GOOD.replace(old, new))
+        assert (changed.digest, changed.words != good.words) == (good.digest, True)
+
+
+def test_neither_digest_nor_words_depend_on_the_order_of_anything() -> None:
+    one = GOOD.replace('["I am large"]', '["I am large", "I loom"]')
+    other = GOOD.replace('["I am large"]', '["I loom", "I am large"]')
+    sizes, noises = "[dimensions.size]", "[dimensions.noise]"
+    start, middle, end = other.index(sizes), other.index(noises), other.index("[relations]")
+    small, large = (next(line for line in other.splitlines() if line.startswith(v)) for v in ("small", "large"))
+    swapped = other[start:middle].replace(small, "-").replace(large, small).replace("-", large)
+    other = other[middle:end] + swapped + other[end:]
+    assert list(read(other).domains()) == ["language", "noise", "size"]
+    assert (read(other).digest, read(other).words) == (read(one).digest, read(one).words)
 
 
 def test_an_excludes_and_the_implies_that_means_the_same_have_one_digest() -> None:

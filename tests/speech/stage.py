@@ -18,8 +18,9 @@ def scene(scene_id: str, language: str = "en", persona: str = "p1", **changes: A
     return {
         **dict.fromkeys(SCENES.names), "scene_id": scene_id, "shard": "g000-0000", "persona_id": persona,
         "seed_id": f"seed of {persona}", "language": language, "split": "train", "domain": "service",
-        "traits": [{"dimension": k, "value": v} for k, v in traits.items()], "relationship": "customer", "tone": "brisk",
-        "depth": 0, "turns": 2, "partner": {**partner, **changes.pop("partner", {})}, "probe_id": "probe", **changes,
+        "traits": [{"dimension": k, "value": v} for k, v in traits.items()], "relationship": "customer",
+        "tone": "brisk", "depth": 0, "turns": 2, "partner": {**partner, **changes.pop("partner", {})},
+        "probe_id": "probe", **changes,
     }  # fmt: skip
 
 

@@ -48,8 +48,12 @@ def test_events_keep_their_places() -> None:
 
 @given(st.sampled_from(EMOTIONS), st.floats(0, 1), st.sampled_from(SPEEDS), st.sampled_from(PITCHES),
        st.sampled_from(VOLUMES))  # fmt: skip
-def test_no_direction_leaves_what_a_voice_can_bear(emotion: str, intensity: float, speed: str, pitch: str, volume: str):
-    delivery = direct({"emotion": emotion, "intensity": intensity, "speed": speed, "pitch": pitch, "volume": volume}, [])
+def test_no_direction_leaves_what_a_voice_can_bear(
+    emotion: str, intensity: float, speed: str, pitch: str, volume: str
+) -> None:
+    delivery = direct(
+        {"emotion": emotion, "intensity": intensity, "speed": speed, "pitch": pitch, "volume": volume}, []
+    )
     assert 0.7 <= delivery.rate <= 1.3
     assert 0.75 <= delivery.f0_scale <= 1.3
     assert 0.2 <= delivery.f0_range <= 2.0

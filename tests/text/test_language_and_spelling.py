@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from persona_forge.text.language import is_han, language_of
 from persona_forge.text.normalise import normalise
 
-ODD = st.text(st.sampled_from("aÁá\u0301é Ａ９　\u00a0\t\r\n\u200b\u202e\ufeff\u2000\u2028中。，ﬁ\u1100\u1161") | st.characters())
+ODD = st.text(
+    st.sampled_from("aÁá\u0301é Ａ９　\u00a0\t\r\n\u200b\u202e\ufeff\u2000\u2028中。，ﬁ\u1100\u1161") | st.characters()
+)
 
 
 @given(ODD)

@@ -18,8 +18,9 @@ little girl lost | I am ten years old | My name is Sam and I am twelve | I gradu
 幼儿园大班 | 小朋友 | 小姑娘一个 | 我是中学生 | 十几岁 | 两岁半 | 生于2011 | 备战中考 | 虚岁14，今年 14
 """
 GROWN_UPS = """
-I am 35 years old. | I'm 42. | A 71-year-old retired nurse | I have three kids. | I teach third grade. | I am 100 years old
-I am a high school teacher. | I graduated from high school in 1990. | I have a 7 year old son. | My 10 year old dog
+I am 35 years old. | I'm 42. | A 71-year-old retired nurse | I have three kids. | I teach third grade.
+I am 100 years old | I am a high school teacher. | I graduated from high school in 1990.
+I have a 7 year old son. | My 10 year old dog
 I have been married for 12 years. | I have two children. | I'm 6 feet tall | I am 5'4 | I am a mother of 3 | I'm 18
 I am eighteen | twenty-five years old | I am twenty five | I've lived here 15 years | I am thirty-five | I turned 18
 I am in my twenties | I run 10 miles a day | I am one of four sisters | My daughter is studying law | I work at a bank.

@@ -18,10 +18,7 @@ def tagged_words(draw: st.DrawFn) -> tuple[str, tuple[Cue, ...]]:
     cues = []
     for place in places:
         name = draw(st.sampled_from(sorted(NAMES)))
-        if name == "pause":
-            value = draw(VALUES)
-        else:
-            value = draw(st.none() | VALUES) if name in EMOTIONS else None
+        value = draw(st.none() | VALUES) if name in EMOTIONS else draw(VALUES) if name == "pause" else None
         cues.append(Cue(place, name, value))
     return words, tuple(cues)
 
@@ -32,7 +29,9 @@ def test_words_and_cues_come_back_from_tagged_text(pair: tuple[str, tuple[Cue, .
     assert parse(render(words, cues)) == (words, cues)
 
 
-@given(st.lists(st.sampled_from(["{sigh}", "{pause:0.4}", "{sad:0.35}", "{neutral}", "{fast}", "{{", "}}", "hm", "，"])))
+@given(
+    st.lists(st.sampled_from(["{sigh}", "{pause:0.4}", "{sad:0.35}", "{neutral}", "{fast}", "{{", "}}", "hm", "，"]))
+)
 def test_tagged_text_comes_back_from_words_and_cues(pieces: list[str]) -> None:
     tagged = "".join(pieces)
     assert render(*parse(tagged)) == tagged

@@ -39,7 +39,7 @@ def test_prose_that_carries_a_template_stays_data(prose: str) -> None:
         "{{ (1).__class__.__bases__[0].__subclasses__() }}",
         "{% include '/etc/passwd' %}",
         "{% import 'os' as os %}",
-        "{{ range(10**9) | list }}",
+        "{{ range(10**6) | list }}",
         "{{ 1 // 0 }}",
         "{{ 'a' + 1 }}",
         "{{ items.append(1) }}",

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from persona_forge.personas.ages import AGE, AGE_BANDS, stated_ages
+from persona_forge.personas.pins import find_pins, lexicon, touched
+from persona_forge.space.ontology import read_ontology
+from persona_forge.text.language import language_of
+
+TRAITS = Path(__file__).parents[2] / "seeds" / "traits.toml"
+ONTOLOGY = read_ontology(TRAITS.read_text(encoding="utf-8"), "traits.toml")
+WORDS = {language: lexicon(ONTOLOGY, language) for language in ("en", "zh")}
+
+
+def found(prose: str, language: str | None = None) -> tuple[dict[str, str], set[str]]:
+    pins, unsure = find_pins(prose, WORDS[language or language_of(prose)])
+    assert all(p["evidence"] in prose and p["by"] == "cue" for p in pins)
+    assert not unsure & {p["dimension"] for p in pins}
+    return {p["dimension"]: p["value"] for p in pins}, unsure
+
+
+STATED = """
+I am a nurse. | occupation=nurse
+i'm a teacher and my husband is a nurse | occupation=teacher
+My husband is a nurse. I am a teacher. | occupation=teacher
+I used to be a painter but I am a teacher now. | occupation=teacher
+My boyfriend and I are moving in together. | family=partnered
+I am married with two kids. | family=married_children
+I have two dogs. | pet=dog
+A 71-year-old artist from London | occupation=artist age_band=senior
+I am 34 and have two kids. | age_band=adult
+I'm twenty-six, and I love to cook. | age_band=young_adult hobby=cooking
+You are 63 years old. | age_band=senior
+She is sixty-eight now, and plays the organ. | age_band=senior
+I don’t trust strangers. | patience_with_strangers=wary
+I never swear. | swearing=never
+我是一名护士。 | occupation=nurse
+我今年三十五岁，是北京人。 | age_band=adult
+我老公是医生，我是老师。 | occupation=teacher
+他一口四川话，六十七岁的老汉。 | dialect=sichuan age_band=senior
+我养了一只猫。 | pet=cat
+我单身。 | family=single
+"""
+TOUCHED = """
+My husband is a nurse. | occupation=nurse family
+My husband, who is 45, works at the post office. | occupation family
+I used to be a nurse. | occupation=nurse
+I want to be a lawyer. | occupation=lawyer
+I am not a doctor. | occupation=doctor
+I never said I am a doctor. | occupation=doctor
+When I grow up I am a doctor. | occupation=doctor
+People say I am a doctor. | occupation=doctor
+I am a doctor's assistant. | occupation=doctor
+I am a student teacher. | occupation=student
+I have no kids. | family=married_no_children
+I have a dog walking business. | pet=dog occupation
+My dog died. | pet=dog
+I miss my dog. | pet=dog
+I have two cats. I have two dogs. | pet=cat pet=dog
+My wife spends all my money. | family money_attitude gender age_band voice_age
+I work for our local supermarket. | occupation
+I grew up in Manhattan. | region dialect
+I won a gold medal in the 1992 olympics. | age_band voice_age
+My name is Larry. | gender
+My sister, bless the woman, has a dry sense of humor. | humour=dry
+我老公话不多，四川口音很重。 | dialect=sichuan
+I graduated from Yale. | education
+I am 34. My sister says I am 50. | age_band=middle_aged
+我老公是护士。 | occupation=nurse family
+我以前是护士。 | occupation=nurse
+我女儿在广州当护士。 | occupation=nurse family region
+我不是医生。 | occupation=doctor
+我想当医生。 | occupation=doctor
+我外婆讲四川话。 | dialect=sichuan
+我有个儿子在大连。 | family region
+老头子前年走了，摊子我还支着。 | family occupation
+"""
+
+
+def cases(text: str) -> list[tuple[str, list[str]]]:
+    rows = [line.split(" | ") for line in text.strip().splitlines()]
+    return [(prose, wanted.split()) for prose, wanted in rows]
+
+
+@pytest.mark.parametrize(("prose", "wanted"), cases(STATED))
+def test_what_the_prose_states_of_the_persona_is_pinned(prose: str, wanted: list[str]) -> None:
+    pins, _ = found(prose)
+    assert {f"{d}={v}" for d, v in pins.items()} >= set(wanted)
+
+
+@pytest.mark.parametrize(("prose", "wanted"), cases(TOUCHED))
+def test_what_the_prose_merely_touches_is_withheld(prose: str, wanted: list[str]) -> None:
+    pins, unsure = found(prose)
+    for trait in wanted:
+        dimension, _, value = trait.partition("=")
+        assert pins.get(dimension) != value or not value
+        if "34" not in prose:
+            assert dimension in unsure
+
+
+def test_no_mention_pins_anything() -> None:
+    for words in WORDS.values():
+        stated = set(words.owners)
+        for dimension in ONTOLOGY.dimensions:
+            for mention in dimension.mentions.get(words.language, ()):
+                if not any(cue in mention.lower() for cue in stated):
+                    pins, _ = find_pins(mention, words)
+                    assert [p for p in pins if p["dimension"] != AGE] == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_cue_pins_its_own_value_where_it_stands_alone(language: str) -> None:
+    missed = []
+    for dimension in ONTOLOGY.dimensions:
+        for value in dimension.values:
+            for cue in value.cues.get(language, ()):
+                pins, unsure = find_pins(cue, WORDS[language])
+                if {"dimension": dimension.name, "value": value.name, "evidence": cue, "by": "cue"} not in pins:
+                    missed.append((cue, pins, sorted(unsure)))
+    assert missed == []
+
+
+def test_a_dimension_goes_with_the_one_that_it_is_withheld_with() -> None:
+    pins, unsure = found("I am 100 years old and retired from the railway.")
+    assert (pins["age_band"], "voice_age" in unsure) == ("elderly", False)
+    assert {"age_band", "voice_age"} <= found("My wife snores.")[1]
+    assert {"region", "dialect"} <= found("I was born in Ohio.")[1]
+
+
+def test_who_he_is_does_not_matter_where_the_persona_speaks() -> None:
+    assert "gender" not in touched("I saw him, he waved.", WORDS["en"])
+    assert "gender" in touched("He waves at every train.", WORDS["en"])
+    assert "gender" not in touched("我看见他了。", WORDS["zh"])
+    assert "gender" in touched("他天天来看火车。", WORDS["zh"])
+
+
+@pytest.mark.parametrize(
+    ("clause", "band"),
+    [
+        ("I am 12", "child"), ("I'm 13", "teen"), ("I am 17", "teen"), ("i am 18", "young_adult"),
+        ("I am 29", "young_adult"),
+        ("I am 30", "adult"), ("I am 59 years old", "middle_aged"), ("a 75-year-old baker", "elderly"),
+        ("I am 60years old", "senior"), ("I'm a 46 year old", "middle_aged"), ("aged eighty", "elderly"),
+        ("I am thirty-five", "adult"), ("twenty one years old", "young_adult"), ("turned 18 years old", "young_adult"),
+        ("I am 6 feet tall", None), ("I am 5'4", None), ("I am 4 months pregnant", None), ("I am 200", None),
+        ("I have a 7 year old", None), ("my 7-year-old", None), ("a 3 year old dog", None), ("I am 1 of 3", None),
+        ("a 30 year old house", None), ("you are six yards of cloth", None), ("I am 100 percent sure", None),
+        ("I have been sober for 12 years", None), ("I'm 50% deaf", None),
+    ],
+)  # fmt: skip
+def test_an_english_age_is_a_band(clause: str, band: str | None) -> None:
+    assert [b for _, b, *_ in stated_ages(clause, "en")] == ([band] if band else [])
+
+
+@pytest.mark.parametrize(
+    ("clause", "band"),
+    [
+        ("我今年12岁", "child"), ("十五岁了", "teen"), ("二十岁", "young_adult"), ("我三十五岁", "adult"),
+        ("五十八岁", "middle_aged"), ("六十七岁的老汉", "senior"),
+        ("八十岁", "elderly"), ("102岁", "elderly"), ("两岁半", "child"), ("十岁", "child"),
+        ("十六岁跟阿爸学修表", None), ("十二岁那年", None), ("二十岁的时候", None), ("岁数大了", None),
+    ],
+)  # fmt: skip
+def test_a_chinese_age_is_a_band(clause: str, band: str | None) -> None:
+    assert [b for _, b, *_ in stated_ages(clause, "zh")] == ([band] if band else [])
+
+
+@given(st.integers(1, 130), st.sampled_from(["en", "zh"]))
+def test_every_age_has_its_band(years: int, language: str) -> None:
+    text = {"en": f"I am {years} years old", "zh": f"我{years}岁"}[language]
+    ((_, band, start, end, mine),) = stated_ages(text, language)
+    assert band == next(name for bound, name in AGE_BANDS if years < bound)
+    assert (text[start:end].strip(), mine) == (text if language == "en" else f"{years}岁", language == "en")
+
+
+@given(
+    st.text(st.sampled_from("I am a nurse. My wife's 34, not 我是护士，老公三十岁。\n") | st.characters(), max_size=60)
+)
+def test_any_text_can_be_searched(prose: str) -> None:
+    for words in WORDS.values():
+        pins, unsure = find_pins(prose, words)
+        assert len({p["dimension"] for p in pins}) == len(pins)
+        assert not unsure & {p["dimension"] for p in pins}
