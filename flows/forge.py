@@ -96,11 +96,9 @@ def _work(root: str, each: Stage, names: list[str]) -> Iterator[list[str]]:
     size = -(-len(names) // MOST_TASKS) or 1
     batches = [names[i : i + size] for i in range(0, len(names), size)]
     if each.one_at_a_time:
-        try:
+        with load(root).hands.lent():
             for batch in batches:
                 yield work(root, each.name, batch)
-        finally:
-            load(root).hands.release()
     else:
         futures = [work.submit(root, each.name, batch) for batch in batches]
         wait(futures)

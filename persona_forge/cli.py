@@ -69,6 +69,9 @@ def main() -> None:
             raise
         stopped = Stopped("stopped; what is sealed stays", todo="the same command goes on where it was")
         sys.stderr.write(f"persona-forge: {stopped}\n")
+        sys.stderr.flush()
+        if "prefect" not in sys.modules:  # which has a server to end
+            os._exit(stopped.exit_code)  # now: a language model would finish its sentence first
         sys.exit(stopped.exit_code)
 
 

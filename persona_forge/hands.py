@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -225,6 +226,16 @@ class Hands:
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine to its end; Ctrl-C cancels it and waits until it has let go, so that no reply is lost."""
         return self._once("runner", asyncio.Runner).run(work)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Releases the ports afterwards. Ctrl-C does not wait for that: what an engine is at ends with the process."""
+        try:
+            yield
+        except Exception:
+            self.release()
+            raise
+        self.release()
 
     def release(self) -> None:
         """Lets the ports go: memory and cores are free for the next stage."""

@@ -254,11 +254,9 @@ def go(run: Run, stages: tuple[Stage, ...]) -> None:
     for stage in stages:
         names = run.prepare(stage)
         if stage.one_at_a_time:
-            try:
+            with run.hands.lent():
                 for name in names:
                     run.work(stage, name)
-            finally:
-                run.hands.release()
         else:
             pool = ThreadPoolExecutor(run.config.run.workers)
             try:

@@ -80,20 +80,19 @@ def _personas(personas: pl.LazyFrame, key: str, slots: list[Slot]) -> list[dict[
         (rings[language][place % len(rings[language])], place // len(rings[language])) for language, place in slots
     ]
     rounds = max((r for _, r in picks), default=0) + 1
-    near = (
-        personas.with_columns(pl.col("seed_id", "language", "split").cast(pl.String))
+    first = dict(
+        personas.select(pl.col("seed_id").cast(pl.String), "persona_id")
         .filter(pl.col("seed_id").is_in({s for s, _ in picks}))
         .group_by("seed_id")
-        .agg(pl.all().sort_by("persona_id").head(rounds))
+        .agg(pl.col("persona_id").sort().head(rounds))
         .collect()
+        .iter_rows()
     )
-    by_seed = {row["seed_id"]: row for row in near.iter_rows(named=True)}
-    chosen = []
-    for seed_id, nth in picks:
-        columns = by_seed[seed_id]
-        nth %= len(columns["persona_id"])
-        chosen.append({k: v[nth] if isinstance(v, list) else v for k, v in columns.items()})
-    return chosen
+    ids = [first[seed_id][nth % len(first[seed_id])] for seed_id, nth in picks]
+    text = pl.col("seed_id", "language", "split").cast(pl.String)
+    rows = personas.filter(pl.col("persona_id").is_in(ids)).with_columns(text).collect()
+    by_id = {row["persona_id"]: row for row in rows.iter_rows(named=True)}
+    return [by_id[i] for i in ids]
 
 
 class _Deck:

@@ -22,8 +22,8 @@ CLOSED = 1 << 30
 """How many rows hold a tuple that none need hold."""
 
 
-LEAST_LOOKS = 50
-"""An attempt is begun only while the effort left is so many looks at the whole array."""
+LEAST_LOOKS, MOST_LOOKS = 50, 20_000
+"""An attempt is begun only while the effort left is so many looks at the whole array; and no more looks are spent."""
 
 
 class Cover(NamedTuple):
@@ -41,9 +41,9 @@ class Cover(NamedTuple):
 def fewer(rules: Rules, start: Bits, rows: Whole, t: int, key: int, effort: int) -> Whole:
     """An array that covers what `rows` covers, with as many rows or fewer."""
     groups = groups_of(rules.cards.tolist(), t)
-    least = fewest(rows, groups)
+    effort = min(effort, MOST_LOOKS * rows.shape[0] * len(groups.base))
     state, spent = np.array([key & 0xFFFFFFFFFFFFFFFF], np.uint64), 0
-    while spent + LEAST_LOOKS * rows.shape[0] * len(groups.base) < effort and len(rows) > least:
+    while spent + LEAST_LOOKS * rows.shape[0] * len(groups.base) < effort and len(rows) > fewest(rows, groups):
         cover = Cover(
             groups,
             np.full(groups.places, CLOSED, np.int32),

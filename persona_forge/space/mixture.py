@@ -90,7 +90,7 @@ def batches(space: Space, population: Sequence[Group], targets: Sequence[Blocks]
             hidden = {space.number[name] for name in group.withheld}
             seen = {0, *space.seen[root]}
             key = tuple(code if v in seen else -1 for v, code in enumerate(evidence))
-            shown = [t for t in mine if _speaks(targets[t], evidence[0]) ]
+            shown = [t for t in mine if _speaks(targets[t], evidence[0]) and not hidden & set(targets[t].variables)]
             for t in shown:
                 groups[key][t] += group.rows
         alike: dict[tuple[int, tuple[int, ...]], list[tuple[int, ...]]] = defaultdict(list)

@@ -138,6 +138,11 @@ def test_pinned_rows_are_made_up_for_by_the_others() -> None:
     assert round(float(law["p",]), 2) == 0.14
 
 
+def test_rows_that_have_no_choice_do_not_slow_the_fit() -> None:
+    found = fit(TWINS.space(), [group(rows=980, c="p"), group(rows=20)], [Target.of("c", {"p": 0.984})])
+    assert (found.converged, found.sweeps) == (True, 2)
+
+
 def test_rows_that_a_cover_laid_are_made_up_for() -> None:
     laid = [group(rows=50, a="x", b="x", c="r"), group(rows=150, a="y", b="y", c="r")]
     found = fit(TWINS.space(), [*laid, group(rows=800)], [Target.of("c", {"p": 0.3, "q": 0.3, "r": 0.4})])
