@@ -13,4 +13,9 @@ exhaust    … when a law is nearly or wholly used up
 alias      drawing a value from one random word
 identity   the ids of personas
 philox     counter-based random numbers
+calibrate  weights fitted so that all rows together have the shares wanted
+targets    … what is wanted, how near it came, and why not nearer
+mixture    … the law of many seeds together
+reach      … what no weights can change
+tilts      … fitted weights as rows to seal
 """

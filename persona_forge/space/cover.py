@@ -28,10 +28,10 @@ from persona_forge.space.cover_fewer import fewer
 from persona_forge.space.cover_groups import places_of
 from persona_forge.space.cover_row import Work, best_row, work_of
 from persona_forge.space.cover_rules import Bits, Box, Rules, Whole, domains_of, rules_of, settle
-from persona_forge.space.cover_table import Table, agree, close_row, close_tuple, open_all, open_words, table_of
+from persona_forge.space.cover_table import Table, close_row, close_tuple, open_all, open_words, table_of
 
 MOST_T = 6
-CANDIDATES = 4_000_000
+CANDIDATES = 6_000_000
 """Rows tried for each row taken, times the number of tuples."""
 MENDING = 100_000_000
 """Tuples looked at in search of fewer rows."""
@@ -85,16 +85,16 @@ def covering_array(
     if not settle(rules, start, work.waiting):
         return Array(np.empty((0, len(cards)), np.uint16), 0, t, domains)
     tries = max(2, min(64, int(effort * CANDIDATES / places_of([len(codes) for codes in domains], t))))
-    rows, feasible = _rows(rules, table, work, start, tries)
+    rows, feasible = _rows(rules, table, work, start, t, tries)
     rows = fewer(rules, start, rows, t, key64("fewer", str(key)), int(effort * MENDING))
     return Array(rows.astype(np.uint16), feasible, t, domains)
 
 
-def _rows(rules: Rules, table: Table, work: Work, start: Bits, tries: int) -> tuple[Whole, int]:
-    words, feasible = open_feasible(rules, table, work, start)
+def _rows(rules: Rules, table: Table, work: Work, start: Bits, t: int, tries: int) -> tuple[Whole, int]:
     hidden = np.zeros(len(rules.cards), np.bool_)
-    tuples = table.groups.members.shape[1] + 1
-    dims, codes = np.empty(tuples, np.int64), np.empty(tuples, np.int64)
+    dims, codes = np.empty(t, np.int64), np.empty(t, np.int64)
+    open_all(rules, table, work, start, dims, codes)
+    words, feasible = open_words(table)
     left, n = feasible, len(words)
     rows: list[Whole] = []
     while left:
@@ -106,12 +106,3 @@ def _rows(rules: Rules, table: Table, work: Work, start: Bits, tries: int) -> tu
             left -= close_row(table, work.best, work.at, hidden)
             rows.append(work.best.copy())
     return np.array(rows, np.int64).reshape(len(rows), len(rules.cards)), feasible
-
-
-def open_feasible(rules: Rules, table: Table, work: Work, start: Bits) -> tuple[Whole, int]:
-    """Opens all that propagation lets stand; the words that hold open tuples, and how many tuples they are."""
-    tuples = table.groups.members.shape[1] + 1
-    open_all(rules, table, work, start)
-    if len(rules.of):
-        agree(table, np.empty(tuples, np.int64), np.empty(tuples, np.int64))
-    return open_words(table)

@@ -19,7 +19,7 @@ from numba import njit
 from persona_forge.core.errors import Misuse
 from persona_forge.core.ids import key64
 from persona_forge.space.compile import Space
-from persona_forge.space.cover import Tuple, open_feasible
+from persona_forge.space.cover import Tuple
 from persona_forge.space.cover_groups import places_of
 from persona_forge.space.cover_row import Work, offer, work_of
 from persona_forge.space.cover_rules import (
@@ -34,7 +34,7 @@ from persona_forge.space.cover_rules import (
     rules_of,
     settle,
 )
-from persona_forge.space.cover_table import Table, an_open_tuple, close_row, close_tuple, table_of
+from persona_forge.space.cover_table import Table, an_open_tuple, close_row, close_tuple, open_all, open_words, table_of
 from persona_forge.space.model import LANGUAGE, Ontology
 
 TRIES = 4
@@ -97,7 +97,8 @@ def _laid(space: Space, language: str, seeds: Sequence[Seed], t: int, key: int) 
     if not settle(rules, start, work.waiting):
         return Laid(language, (), np.empty((0, len(values)), np.uint8), 0, (), whole)
     laying = _Laying(rules, table, work, start, *_bound(space, rules, start, work, seeds), t)
-    words, left = open_feasible(rules, table, work, start)
+    open_all(rules, table, work, start, laying.dims, laying.codes)
+    words, left = open_words(table)
     owners, rows, covered = [], [], 0
     while left:
         owner, row, words, closed = laying.step(words)

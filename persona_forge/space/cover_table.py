@@ -94,7 +94,7 @@ def close_row(table: Any, row: Whole, at: Whole, hidden: Any) -> int:
                 if not hidden[d] and table.open[slot, at[s]] & bit:
                     table.open[slot, at[s]] &= ~bit
                     total += 1
-    return int(total) // (table.groups.members.shape[1] + 1)
+    return int(total // (table.groups.members.shape[1] + 1))
 
 
 @njit(cache=True)
@@ -111,39 +111,30 @@ def tuple_at(table: Any, slot: int, at: int, bit: int, dims: Whole, codes: Whole
 
 
 @njit(cache=True)
-def open_all(rules: Any, table: Any, work: Any, start: Bits) -> None:
+def open_all(rules: Any, table: Any, work: Any, start: Bits, dims: Whole, codes: Whole) -> None:
     """Opens every tuple within the (settled) domains that propagation from t - 1 of its codes lets stand."""
-    domains, m = work.levels[0], table.groups.members.shape[1]
-    for s in range(table.groups.base.size):
-        many = 1
-        for i in range(m):
-            many *= rules.cards[table.groups.members[s, i]]
-        for at in range(table.groups.base[s], table.groups.base[s] + many):
-            domains[:] = start
-            possible, rest = True, at - table.groups.base[s]
-            for i in range(m):
-                code, rest = rest // table.groups.stride[s, i], rest % table.groups.stride[s, i]
-                possible = possible and fix(rules, domains, table.groups.members[s, i], code, work.waiting)
-            for d in range(rules.cards.size):
-                free = possible
-                for i in range(m):
-                    free &= table.groups.members[s, i] != d
+    groups, domains = table.groups, work.levels[0]
+    for g in range(groups.base.size):
+        stop = groups.base[g + 1] if g + 1 < groups.base.size else table.open.shape[1] - 1
+        for d in range(rules.cards.size):
+            if d not in groups.members[g]:
                 for slot in range(table.slot[d], table.slot[d + 1]):
-                    table.open[slot, at] = domains[d, slot - table.slot[d]] if free else np.uint64(0)
-
-
-@njit(cache=True)
-def agree(table: Any, dims: Whole, codes: Whole) -> None:
-    """Closes tuples that are not open from every side."""
-    for slot in range(table.open.shape[0]):
-        for at in range(table.open.shape[1] - 1):
-            word = table.open[slot, at]
-            while word:
-                bit = nth_one(word, 0)
-                word &= word - ONE
-                tuple_at(table, slot, at, bit, dims, codes)
-                if not is_open(table, dims, codes):
+                    table.open[slot, groups.base[g] : stop] = start[d, slot - table.slot[d]]
+    for at in range(table.open.shape[1] - 1):
+        domains[:] = start
+        codes_at(groups, at, dims, codes)
+        possible = True
+        for i in range(dims.size - 1):
+            possible = possible and fix(rules, domains, dims[i], codes[i], work.waiting)
+        for d in range(rules.cards.size):
+            for slot in range(table.slot[d], table.slot[d + 1]):
+                word = table.open[slot, at]
+                if possible:
+                    word &= ~domains[d, slot - table.slot[d]]
+                while word:
+                    tuple_at(table, slot, at, nth_one(word, 0), dims, codes)
                     close_tuple(table, dims, codes)
+                    word &= word - ONE
 
 
 @njit(cache=True)

@@ -149,15 +149,22 @@ def why_not(
 
 
 def _example(ontology: Ontology, shown: Sequence[Group], target: Target, values: Values, ruled_out: bool) -> str:
-    """The relations that bind the largest group that they bind."""
+    """The relations that bind the largest group that they bind: all it might have instead is ruled out, or this is."""
     every = combinations_of(*(ontology.domains()[name] for name in target.names))
     tried = [v for v in every if (v == values) == ruled_out] if values else []
     for group in sorted(shown, key=lambda g: (-g.rows, sorted(g.pins.items())))[:ASKED]:
+        told: tuple[str, ...] = ()
         for other in tried if _may(group, target, values) else []:
+            if not _may(group, target, other):
+                continue
             chosen = dict(zip(target.names, other, strict=True))
             reasons = explain(ontology, {**group.pins, LANGUAGE: group.language, **chosen})
-            if reasons and _may(group, target, other):
-                return f" (such as: {'; '.join(reasons)})"
+            told = told or reasons
+            if not reasons:
+                break
+        else:
+            if told:
+                return f" (such as: {'; '.join(told)})"
     return ""
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import sqrt
 from pathlib import Path
@@ -28,6 +28,7 @@ from persona_forge.dataset.infeasible import Court
 from persona_forge.dataset.witness import numbering
 from persona_forge.space.compile import compile_space
 from persona_forge.space.ontology import LANGUAGES, read_ontology
+from persona_forge.space.reason import explain
 
 BLANK: dict[str, Any] = {
     "language": "en", "name": "", "prose": "", "opinions": [], "catchphrases": [], "emotional_limits": [], "style": "",
@@ -183,6 +184,36 @@ def test_a_pin_on_a_withheld_dimension_still_binds_the_others(tmp_path: Path) ->
     assert {(g.pins, g.withheld): len(g.combinations) for g in english.not_permitted} == {(0, 1): 5, (1, 0): 1}
 
 
+def test_a_dead_seed_and_a_seed_that_cannot_keep_no_other_from_permitting_it(tmp_path: Path) -> None:
+    two = {"x": 1, "y": 1}
+    plain = Plain({"a": two, "b": two, "c": two, "d": two}, [{"a": ["x"], "b": ["x"]}])
+    seeds = [Seed("en", {"a": "x", "b": "x"}, set()), Seed("en", {"a": "x"}, set()), Seed("en", {}, set())]
+    (english,) = certify(folder_of(tmp_path, plain.text(), seeds, [])).coverage
+    assert (english.ruled_out, english.unpermitted) == (1, 0)
+    permitted = {show(h.combination): h.seed_id for h in english.holes}
+    assert len(permitted) == 23
+    assert {who for what, who in permitted.items() if "a=y" in what or "b=x" in what} == {"s2"}
+    assert {who for what, who in permitted.items() if "a=y" not in what and "b=x" not in what} == {"s1"}
+
+
+def test_no_relation_of_a_reason_can_be_spared_in_the_bundled_ontology_either() -> None:
+    ontology = read_ontology((Path(__file__).parents[2] / "seeds" / "traits.toml").read_text(encoding="utf-8"), "x")
+    values = numbering(ontology)
+    with Court(ontology, values, "en", SEEDS.frame([])) as court:
+        judged = [(numbers, court.judge(numbers)) for numbers in values.tuples(2)[::97].tolist()]
+    for numbers, verdict in judged:
+        if verdict.kind == "infeasible":
+            relations = [ontology.relations[r] for r in verdict.relations]
+            fewer = [[other for other in relations if other is not r] for r in relations]
+            killed = [chosen for k in (0, 1, 2) for part in combinations(numbers, k)
+                      if explain(replace(ontology, relations=tuple(relations)),
+                                 chosen := {"language": "en", **dict(values.names[n] for n in part)})]  # fmt: skip
+            assert any(
+                all(not explain(replace(ontology, relations=tuple(some)), chosen) for some in fewer)
+                for chosen in killed
+            )
+
+
 # A finished run -------------------------------------------------------------------------------------------------------
 
 
@@ -278,9 +309,12 @@ def test_a_planted_hole_is_found(finished: Path) -> None:
 
 
 def test_a_value_that_the_ontology_does_not_know_is_found(finished: Path) -> None:
-    certificate = changed(finished, put("hobby", "falconry"))
-    assert (certificate.sound, certificate.strays) == (False, {"hobby=falconry": 1})
-    assert "- 1 rows have hobby=falconry, which the ontology does not know" in certificate.markdown()
+    before = certify(Folder(finished))
+    certificate = changed(finished, put("voice_rate", "breakneck"))
+    known = [sum(sum(c.marginals["voice_rate"].values()) for c in made.coverage) for made in (before, certificate)]
+    assert known[1] == known[0] - 1
+    assert (certificate.sound, certificate.strays) == (False, {"voice_rate=breakneck": 1})
+    assert "- 1 rows have voice_rate=breakneck, which the ontology does not know" in certificate.markdown()
 
 
 def test_a_file_without_a_dimension_is_refused_by_name(finished: Path) -> None:
