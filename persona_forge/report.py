@@ -86,6 +86,6 @@ def check_seeds(paths: Sequence[Path]) -> tuple[int, tuple[Reject, ...]]:
 
     path = beside("seeds", "traits.toml")
     space = compile_space(read_ontology(path.read_text(encoding="utf-8"), path.name))
-    made = curate(records=read(seed_files(paths)), space=space)
+    made = curate(records=read(seed_files(paths)), ontology=space.ontology)
     dead = tuple(contradictions(space, made.rows))
     return made.rows.height - len(dead), (*made.rejects, *dead)

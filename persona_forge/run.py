@@ -54,7 +54,9 @@ class Run:
         """What a stage's output depends on beside its input rows; flat, so that two can be compared key by key."""
         settings = {f"{stage.section}.{k}": v for k, v in self.settings(stage).items() if k not in stage.quantities}
         ports = {p: self.hands.choices[p].identity for p in PORTS if p in stage.hands}
-        space = {"ontology": self.hands.ontology.digest} if {"space", "key"} & set(stage.hands) else {}
+        ontology = self.hands.ontology
+        space = {"ontology": ontology.digest} if {"space", "key", "ontology"} & set(stage.hands) else {}
+        space |= {"words": ontology.words} if "ontology" in stage.hands else {}
         key = {"run.key": self.config.run.key} if "key" in stage.hands else {}
         package = Path(__file__).parent
         files = {f: digest((package / f).read_bytes()) for f in stage.files}

@@ -15,7 +15,7 @@ from persona_forge.space.reason import Problem, explain, problems
 
 
 def open_traits(path: Path | None) -> Ontology:
-    """The ontology in a file, or the bundled one; raises OntologyError with its place, ConfigError if it can't be read."""
+    """The ontology in a file, or the bundled one; raises OntologyError with its place, ConfigError for no file."""
     path = path or beside("seeds", "traits.toml")
     try:
         text = path.read_text(encoding="utf-8")

@@ -78,5 +78,5 @@ def test_the_tree_is_the_tree() -> None:
     beside = {line.split()[0].rstrip("/") for line in block.splitlines() if not line.startswith(" ")}
     package = [p for p in (ROOT / "persona_forge").iterdir() if not p.name.startswith("_")]
     assert inside == {p.name for p in package if p.is_dir() or p.suffix == ".py"}
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    assert beside == {f.split("/")[0] for f in listed if "/" in f and not f.startswith(".")}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert beside == {f.split("/")[0] for f in listed.splitlines() if "/" in f and not f.startswith(".")}

@@ -9,8 +9,8 @@ Three shapes:
 What a stage needs is what its function's parameters are called, and nothing else is handed to it:
     a table's name   rows of that table: a LazyFrame for a plan, a DataFrame for a map
     `made`           for a plan: the rows it sealed in earlier parts, as a DataFrame; it returns only what is missing
-    a hand's name    `chat`, `voice`, `ear` (ports), `space` (the compiled ontology), `key` (of this run's randomness),
-                     `records` (a source's input)
+    a hand's name    `chat`, `voice`, `ear` (ports), `ontology` (with its words), `space` (the ontology, compiled),
+                     `key` (of this run's randomness), `records` (a source's input)
     any other name   a key of the stage's config section
 So the signature is the declaration: it makes the fingerprint, and `check` refuses a pipeline that cannot work.
 """
@@ -28,7 +28,7 @@ from persona_forge.core.errors import ForgeError
 from persona_forge.core.tables import REJECTS, TABLES
 
 PORTS = ("chat", "voice", "ear")
-HANDS = frozenset({*PORTS, "space", "key", "records"})
+HANDS = frozenset({*PORTS, "ontology", "space", "key", "records"})
 
 
 @dataclass(frozen=True, slots=True)

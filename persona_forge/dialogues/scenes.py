@@ -56,7 +56,8 @@ def scenes(
         | {"shard": f"{n // per_shard:04d}"}
         for n, (persona, slot) in enumerate(zip(chosen, slots, strict=True))
     ]
-    return Made(SCENES.frame(rows), taken=len(rows))
+    frame = SCENES.frame(rows)
+    return Made(frame, taken=len({*frame["persona_id"]} - {*made["persona_id"]}))
 
 
 def _slots(done: Mapping[str, int], count: int) -> list[Slot]:

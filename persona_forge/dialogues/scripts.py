@@ -54,10 +54,10 @@ SPOKEN_TRAITS = ("humour", "temper", "formality", "verbosity", "baseline_mood", 
 
 
 async def scripts(
-    scenes: pl.DataFrame, seeds: pl.DataFrame, *, chat: Chat, space: Any, max_tokens: int, temperature: float
+    scenes: pl.DataFrame, seeds: pl.DataFrame, *, chat: Chat, ontology: Ontology, max_tokens: int, temperature: float
 ) -> Made:
     by_id = {row["seed_id"]: row for row in seeds.iter_rows(named=True)}
-    asks = [_write(scene, by_id[scene["seed_id"]], space.ontology, chat, max_tokens, temperature)
+    asks = [_write(scene, by_id[scene["seed_id"]], ontology, chat, max_tokens, temperature)
             for scene in scenes.iter_rows(named=True)]  # fmt: skip
     results = await asyncio.gather(*asks)
     return Made(

@@ -82,10 +82,9 @@ class Seed(BaseModel):
     review: Literal["new", "approved", "rejected"] = "new"
 
 
-def curate(*, records: Iterable[Record], space: Any) -> Made:
+def curate(*, records: Iterable[Record], ontology: Ontology) -> Made:
     rows: dict[str, dict[str, Any]] = {}
     rejects: list[Reject] = []
-    ontology: Ontology = space.ontology
     lexicons = {language: lexicon(ontology, language) for language in LANGUAGES}
     taken = 0
     for record in records:

@@ -13,6 +13,7 @@ from persona_forge.space.model import LANGUAGES, graph
 
 WIDTH, GRAPH_HEIGHT = 1200, 820
 COLUMNS, BAR, ROW, GAP = 3, 130, 15, 34
+STYLE = "text{font:12px sans-serif;fill:#222}.n{font-weight:bold}.v{font-size:10px}.e{fill:none;stroke:#999}"
 INK = {"en": "#2f6f9f", "zh": "#c2573a"}
 """One colour a language."""
 
@@ -21,9 +22,8 @@ def picture(space: Space) -> str:
     """A self-contained SVG document."""
     bars, height = _bars(space)
     body = [*_graph(space), *bars]
-    style = "text{font:12px sans-serif;fill:#222}.n{font-weight:bold}.v{font-size:10px}.e{fill:none;stroke:#999;stroke-opacity:.6}"
     size = f'width="{WIDTH}" height="{GRAPH_HEIGHT + height}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{style}</style>\n' + "\n".join(body) + "\n</svg>\n"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{STYLE}</style>\n' + "\n".join(body) + "\n</svg>\n"
 
 
 def _graph(space: Space) -> list[str]:

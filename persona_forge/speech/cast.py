@@ -17,6 +17,7 @@ from persona_forge.core.ids import key64
 from persona_forge.core.ports import Voice, VoiceCard
 from persona_forge.core.stage import Made
 from persona_forge.core.tables import CASTING
+from persona_forge.text.minors import MINOR_AGES
 
 AGE_GROUPS = {"child": "child", "teen": "teen", "young_adult": "young_adult", "adult": "young_adult",
               "middle_aged": "middle_aged", "senior": "elderly", "elderly": "elderly"}  # fmt: skip
@@ -76,12 +77,16 @@ def wanted_voice(scene: dict[str, Any], role: str) -> tuple[str | None, str | No
 def choose(
     voice: Voice, language: str, gender: str | None, age: str | None, who: str, *, other_than: str | None = None
 ) -> VoiceCard:
-    """The voice of `who` among those that fit best; each wish is dropped in turn where no voice fulfils it."""
+    """The voice of `who` among those that fit best; each wish is dropped in turn where no voice fulfils it.
+
+    Nobody but a minor is given a minor's voice: invariant 8 holds for what is heard, too.
+    """
     cards = voice.voices(language)
     if not cards:
         raise EngineError(f"the voice engine {voice.engine} has no voice for {language}",
                           todo="choose another with speech.engine, or seeds of another language")  # fmt: skip
     for wish in (
+        [c for c in cards if age in MINOR_AGES or c.age_group not in MINOR_AGES],
         [c for c in cards if c.name != other_than],
         [c for c in cards if gender in (None, c.gender)],
         [c for c in cards if age in (None, c.age_group)],

@@ -20,7 +20,7 @@ from persona_forge.text.tags import EVENTS, parse
 def written(chat: Any, *scenes: dict[str, Any], seeds: list[dict[str, Any]] | None = None) -> Made:
     frame = SEEDS.frame(seeds or [seed("en"), seed("zh")])
     made = asyncio.run(
-        scripts(SCENES.frame(list(scenes)), frame, chat=chat, space=SPACE, max_tokens=300, temperature=0.8)
+        scripts(SCENES.frame(list(scenes)), frame, chat=chat, ontology=SPACE.ontology, max_tokens=300, temperature=0.8)
     )
     SCRIPTS.conform(made.rows)
     assert made.taken == len(scenes) == made.rows.height + len(made.rejects)

@@ -23,7 +23,7 @@ def curated(*rows: dict[str, Any] | None, source: str = "mine") -> Made:
         Record(f"{source}.jsonl:{n}", source, row, "" if row else "no JSON", json.dumps(row))
         for n, row in enumerate(rows, 1)
     ]
-    made = curate(records=records, space=SPACE)
+    made = curate(records=records, ontology=SPACE.ontology)
     assert made.taken == len(rows) == made.rows.height + len(made.rejects)
     SEEDS.conform(made.rows)
     return made

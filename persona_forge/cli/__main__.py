@@ -1,0 +1,3 @@
+from persona_forge.cli import main
+
+main()
