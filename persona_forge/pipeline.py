@@ -14,6 +14,7 @@ from persona_forge.dialogues.scripts import PROMPTS, scripts
 from persona_forge.personas.allot import allot
 from persona_forge.personas.curate import curate
 from persona_forge.personas.expand import expand
+from persona_forge.personas.fit import fit
 from persona_forge.speech.cast import cast
 from persona_forge.speech.speak import speak
 from persona_forge.speech.verify import checks, measures
@@ -24,7 +25,8 @@ PIPELINE = (
     Stage("seeds",       "source", (),                    "seeds",    1, curate,   "seeds"),
     Stage("allot",       "plan",   ("seeds",),            "quotas",   1, allot,    "personas",
           ("rows", "rows_per_shard")),
-    Stage("expand",      "map",    ("quotas", "seeds"),   "personas", 1, expand,   "personas", yields="many"),
+    Stage("fit",         "plan",   ("quotas", "seeds"),   "weights",  1, fit,      "personas", once=True),
+    Stage("expand",      "map",    ("quotas", "seeds", "weights"), "personas", 1, expand, "personas", yields="many"),
 
     Stage("scenes",      "plan",   ("personas", "seeds"), "scenes",   1, scenes,   "dialogues", ("count", "per_shard")),
     Stage("scripts",     "map",    ("scenes", "seeds"),   "scripts",  1, scripts,  "dialogues", files=PROMPTS),
@@ -37,7 +39,7 @@ PIPELINE = (
 # fmt: on
 
 ACTS = {
-    "expand": ("seeds", "allot", "expand"),
+    "expand": ("seeds", "allot", "fit", "expand"),
     "script": ("scenes", "scripts"),
     "speak": ("cast", "speak", "measure", "check_words"),
 }

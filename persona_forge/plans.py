@@ -53,6 +53,10 @@ def _part(number: int) -> str:
 
 def _update_plan(run: Run, stage: Stage) -> None:
     seals = run.folder.seals(stage.writes)
+    if stage.once and seals:
+        if run.folder.whole(seals[0]):
+            return
+        run.folder.unseal(stage.writes, seals.pop().shard)
     for number, seal in enumerate(seals):
         changed = any(run.folder.sha256_of(parent) != sha for parent, sha in seal.parents.items())
         if changed or not run.folder.whole(seal):
@@ -105,7 +109,7 @@ def _seal_part(
     run: Run, stage: Stage, number: int, made: Made, began: float,
     parents: list[str], step: dict[str, Any], asked: dict[str, Any],
 ) -> Seal:  # fmt: skip
-    files = {p: run.folder.sha256_of(p) or "" for p in parents}
+    files = {} if stage.once else {p: run.folder.sha256_of(p) or "" for p in parents}
     used = digest(canonical(files))
     return run.seal(stage, _part(number), made, began, used=used, parents=files, asked=asked, step=step)
 

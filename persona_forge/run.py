@@ -52,7 +52,8 @@ class Run:
 
     def ingredients(self, stage: Stage) -> dict[str, Any]:
         """What a stage's output depends on beside its input rows; flat, so that two can be compared key by key."""
-        settings = {f"{stage.section}.{k}": v for k, v in self.settings(stage).items() if k not in stage.quantities}
+        section = getattr(self.config, stage.section).model_dump(mode="json")
+        settings = {f"{stage.section}.{k}": section[k] for k in stage.settings if k not in stage.quantities}
         ports = {p: self.hands.choices[p].identity for p in PORTS if p in stage.hands}
         ontology = self.hands.ontology
         space = {"ontology": ontology.digest} if {"space", "key", "ontology"} & set(stage.hands) else {}
@@ -161,7 +162,9 @@ class Run:
                 raise ForgeError(f"{stage.name} {shard} needs {table}/{gone[0]}, which is not made",
                                  todo=f"run the stage {maker} first")  # fmt: skip
             key = TABLES[table].key
-            wanted = pl.col(key).is_in(frames[walked][key].unique().implode())
+            wanted: Any = True
+            if key in frames[walked].columns:
+                wanted = pl.col(key).is_in(frames[walked][key].unique().implode())
             parts = {n: self.folder.scan(table, [n]).filter(wanted).collect() for n in names}
             parts = {n: part for n, part in parts.items() if part.height}
             sources += [f"{table}/{n}" for n in parts]

@@ -4,7 +4,7 @@ Three shapes:
     source  reads files of the world outside, seals what it found as one part, and later additions as further parts
     plan    reads whole tables (lazily) and seals one small table, in parts g000, g001, …: one a growth step
     map     turns one shard into one shard: the rows of the table it walks (the first it reads), and of every other
-            table it reads the rows that these point at
+            table it reads the rows that these point at; a plan whose key they do not have, it reads whole
 
 What a stage needs is what its function's parameters are called, and nothing else is handed to it:
     a table's name   rows of that table: a LazyFrame for a plan, a DataFrame for a map
@@ -75,6 +75,8 @@ class Stage:
     """Settings that say how much and not what: changing them redoes nothing."""
     files: tuple[str, ...] = ()
     """Files of the package (prompts) that shape its output, relative to persona_forge/."""
+    once: bool = False
+    """A plan that is made once a run and then stands, whatever comes later; only --redo makes it again."""
     yields: Literal["one", "many"] = "one"
     """Whether a unit of input that a map takes leads to one row or to many."""
 
@@ -123,17 +125,18 @@ def check(pipeline: tuple[Stage, ...], sections: Mapping[str, Collection[str]]) 
         if stage.shape == "map" and not stage.reads:
             raise ForgeError(f"stage {stage.name!r} is a map and reads no table", todo="say which table it walks")
         if stage.shape == "map":
-            _check_walk(stage, written[stage.reads[0]])
+            _check_walk(stage, written)
         written[stage.writes] = stage
 
 
-def _check_walk(stage: Stage, walked: Stage) -> None:
+def _check_walk(stage: Stage, written: Mapping[str, Stage]) -> None:
+    walked = written[stage.reads[0]]
     if walked.shape != "map" and "shard" not in TABLES[walked.writes].names:
         raise ForgeError(
             f"stage {stage.name!r} walks {walked.writes!r}, a plan without a shard column: it has no shards to walk",
             todo=f"give {walked.writes!r} a shard column, or walk a table that a map writes",
         )
     for other in stage.reads[1:]:
-        if TABLES[other].key not in TABLES[walked.writes].names:
+        if written[other].shape == "map" and TABLES[other].key not in TABLES[walked.writes].names:
             raise ForgeError(f"stage {stage.name!r} cannot tell which rows of {other!r} belong to a shard: "
                              f"{walked.writes!r} has no column {TABLES[other].key!r}")  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -14,12 +16,30 @@ class SeedsConfig(BaseModel):
     """A trait file; none: the bundled seeds/traits.toml."""
 
 
+class TargetConfig(BaseModel):
+    """Wanted shares of the values of one dimension, or of two together; what is not named shares the rest as it did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: str | tuple[str, str]
+    shares: dict[str, float]
+    """Value → share from 0 to 1; of two dimensions, "value/value"."""
+    language: Literal["zh", "en"] | None = None
+    """None: over both languages together."""
+
+    def combinations(self) -> dict[str | tuple[str, ...], float]:
+        single = isinstance(self.of, str)
+        return {value if single else tuple(value.split("/")): share for value, share in self.shares.items()}
+
+
 class PersonasConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rows: int = Field(default=1_000_000, ge=1)
     """Persona rows in all, shared evenly among the seeds."""
     rows_per_shard: int = Field(default=250_000, ge=1)
+    targets: tuple[TargetConfig, ...] = ()
+    """Marginals that the rows are raked to, under constraints, pins and what is withheld."""
     validation: float = Field(default=0.05, ge=0, lt=1)
     """Share of the seeds whose rows are kept for validation."""
     test: float = Field(default=0.05, ge=0, lt=1)

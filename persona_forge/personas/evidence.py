@@ -24,6 +24,11 @@ def given(space: Space, seed: Mapping[str, Any]) -> Law | Reject:
     return Reject(seed_id, seed_id, "dead_pins", "; ".join(law.reasons)) if isinstance(law, Dead) else law
 
 
+def pinned(seed: Mapping[str, Any]) -> dict[str, str]:
+    """Dimension → value, of a seed whose pins do not contradict each other."""
+    return {pin["dimension"]: pin["value"] for pin in seed["pins"]}
+
+
 def contradictions(space: Space, seeds: pl.DataFrame) -> Iterator[Reject]:
     """The seeds that can have no row."""
     for seed in seeds.select("seed_id", "language", "pins", "withheld").iter_rows(named=True):

@@ -17,6 +17,7 @@ import pyarrow as pa
 from persona_forge.core.ids import key64
 from persona_forge.core.stage import Made, Reject
 from persona_forge.personas.evidence import given
+from persona_forge.personas.fit import tilted
 from persona_forge.space.compile import Space
 from persona_forge.space.ontology import LANGUAGES
 from persona_forge.space.sample import draw
@@ -26,7 +27,8 @@ SPLITS = ("train", "validation", "test")
 ORIGINS = ("cover", "fill")
 
 
-def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, *, space: Space, key: str) -> Made:
+def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, weights: pl.DataFrame, *, space: Space, key: str) -> Made:
+    space = tilted(space, weights)
     by_id = {row["seed_id"]: row for row in seeds.iter_rows(named=True)}
     run_key = key64(key)
     rejects: list[Reject] = []

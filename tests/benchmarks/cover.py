@@ -1,4 +1,4 @@
-"""Covering arrays, ours beside covertable, allpairspy and PICT: rows, CPU seconds, tuples missed, rows that are invalid.
+"""Covering arrays beside covertable, allpairspy and PICT: rows, CPU seconds, tuples missed, invalid rows.
 
     python tests/benchmarks/cover.py [--limit CPU_SECONDS] [--t 2,3] [CASE ...]
 
@@ -147,9 +147,7 @@ def main(names: list[str], strengths: list[int], limit: float) -> None:
     warm = Case("", [3] * 4, [{0: [0], 1: [0]}], {})
     for t in strengths:
         ours(warm, t)
-    print(
-        f"{'case':<20} {'t':>1} {'PICT said':>9} {'generator':<12} {'rows':>6} {'CPU s':>7} {'missed':>7} {'invalid':>7}"
-    )
+    print(f"{'case':<20} t {'PICT said':>9} {'generator':<12} {'rows':>6} {'CPU s':>7} {'missed':>7} {'invalid':>7}")
     for case in cases():
         for t in strengths:
             if names and case.name not in names:

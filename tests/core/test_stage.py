@@ -63,7 +63,7 @@ def test_what_a_stage_is_handed_is_what_its_parameters_are_called() -> None:
     [
         ((PLAN, SOURCE), r"'allot' reads \['seeds'\], which no stage before it writes", "nothing yet"),
         ((SOURCE, PLAN, replace(MAP, reads=("quotas", "scripts"))), r"reads \['scripts'\]", "seeds, quotas"),
-        ((replace(SOURCE, writes="sedes"),), "writes unknown table 'sedes'", "seeds, quotas, personas"),
+        ((replace(SOURCE, writes="sedes"),), "writes unknown table 'sedes'", "seeds, quotas, weights"),
         ((SOURCE, replace(SOURCE, name="more")), "'seeds' and 'more' both write 'seeds'", ""),
         ((SOURCE, replace(PLAN, name="seeds")), "two stages are called 'seeds'", ""),
         ((SOURCE, replace(PLAN, function=gather)), r"declares that it reads \['seeds'\], but its function", ""),
@@ -90,13 +90,18 @@ def test_an_impossible_pipeline_is_refused_with_its_reason(
 
 
 def test_a_map_must_be_able_to_tell_which_rows_of_its_other_tables_it_needs() -> None:
-    def pair(quotas: Any, scenes: Any) -> Made:
-        return nothing(quotas=quotas, scenes=scenes)
+    def play(scenes: Any) -> Made:
+        return nothing(scenes=scenes)
+
+    def pair(quotas: Any, scripts: Any) -> Made:
+        return nothing(quotas=quotas, scripts=scripts)
 
     scenes = Stage("scenes", "plan", ("seeds",), "scenes", 1, write, "seeds")
-    bad = Stage("pair", "map", ("quotas", "scenes"), "personas", 1, pair, "personas")
-    with pytest.raises(ForgeError, match="which rows of 'scenes' belong to a shard: 'quotas' has no column 'scene_id'"):
-        check((SOURCE, PLAN, scenes, bad), KEYS)
+    scripts = Stage("scripts", "map", ("scenes",), "scripts", 1, play, "seeds")
+    bad = Stage("pair", "map", ("quotas", "scripts"), "personas", 1, pair, "personas")
+    says = "which rows of 'scripts' belong to a shard: 'quotas' has no column 'scene_id'"
+    with pytest.raises(ForgeError, match=says):
+        check((SOURCE, PLAN, scenes, scripts, bad), KEYS)
 
 
 def test_what_is_taken_is_used_or_rejected() -> None:

@@ -15,9 +15,9 @@ from small_runs import SEEDS, made, settings
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
 from persona_forge.dataset.verify import verify
-from persona_forge.pipeline import PIPELINE
+from persona_forge.pipeline import ACTS, PIPELINE
 
-ACT_1 = PIPELINE[:3]
+ACT_1 = tuple(s for s in PIPELINE if s.name in ACTS["expand"])
 good = st.sampled_from(SEEDS).map(lambda s: json.dumps(s, ensure_ascii=False))
 dead = st.sampled_from(SEEDS).map(lambda s: json.dumps({
     **s, "seed_id": f"dead-{s['seed_id']}",

@@ -16,7 +16,7 @@ from persona_forge.pipeline import PIPELINE, stage
 from persona_forge.run import go
 from persona_forge.start import start
 
-ACT_1 = PIPELINE[:3]
+ACT_1 = tuple(s for s in PIPELINE if s.name in ACTS["expand"])
 
 
 def _used_by(out: Path, seed_id: str) -> set[str]:
@@ -167,7 +167,7 @@ def test_a_record_that_was_mended_is_no_reject_any_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("keys", "says", "redo"), [
     ({"dialogues__temperature": 0.3}, "dialogues.temperature 0.8 → 0.3", "--redo scripts makes anew: scripts (2"),
     ({"dialogues__turns": 4}, "dialogues.turns 2 → 4", "--redo scenes makes anew: scenes (1 shard), "),
-    ({"personas__test": 0.3}, "personas.test 0.05 → 0.3", "--redo allot makes anew: allot (1 shard), expand"),
+    ({"personas__test": 0.3}, "personas.test 0.05 → 0.3", "--redo allot makes anew: allot (1 shard), fit (1 shard), expand"),
     ({"run__key": "other"}, "run.key 'persona_forge' → 'other'", "--redo allot makes anew: "),
     ({"speech__max_error_rate": 0.5}, "speech.max_error_rate 0.35 → 0.5",
      "--redo check_words makes anew: check_words (2 shards). "),
@@ -251,3 +251,15 @@ def test_rows_that_do_not_add_up_are_not_sealed(finished: Path, seeds: Path) -> 
     scripts = Folder(finished).scan("scripts", ["g000-0000"]).collect()
     with pytest.raises(Exception, match="3 in, but 2 out and 0 rejected"):
         run.seal(stage("scripts"), "g000-0000", Made(scripts, 3), 0.0, used="", parents={})
+
+
+def test_weights_are_fitted_once_and_used_ever_after(seeds: Path, tmp_path: Path) -> None:
+    target = ({"of": "humour", "shares": {"dry": 0.5}},)
+    file, out = write_seeds(tmp_path / "mine.jsonl"), tmp_path / "run"
+    made(out, settings(file, personas__targets=target), ACT_1)
+    before = {name: data for name, data in rows(out).items() if "quotas" not in name}
+    write_seeds(file, [*SEEDS, {"seed_id": "en-new", "language": "en", "prose": "I mend umbrellas, rain or shine."}])
+    made(out, settings(file, personas__targets=target, personas__rows=2500), ACT_1)
+    assert {name: rows(out)[name] for name in before} == before
+    with pytest.raises(RunMismatch, match="personas.targets"), Folder(out).locked():
+        start(out, settings(file, personas__rows=2500), ACT_1)

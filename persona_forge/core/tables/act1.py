@@ -65,6 +65,24 @@ QUOTAS = Table(
     ),
 )
 
+WEIGHTS = Table(
+    "weights",
+    1,
+    "One fitted factor of the law that rows are drawn from: a target's, and how near the law comes to it.",
+    "tilt",
+    (
+        Column("tilt", count, "Number of the target, in the order of the settings."),
+        Column("dimensions", pa.list_(text), "The target's dimensions, sorted."),
+        Column("language", text, "The language it speaks of; null for both.", nullable=True),
+        Column("values", pa.list_(text), "One value of each of them."),
+        Column("weight", pa.int64(), "The factor of this combination: a positive whole number."),
+        Column("met", pa.bool_(), "Whether the fitted law is within the tolerance of the target."),
+        Column("distance", real, "Total variation between the target and the fitted law, computed exactly."),
+        Column("nearest", real, "The least distance to which any weights could bring this target by itself."),
+        Column("why", text, "What forbids what was not met; empty where all was."),
+    ),
+)
+
 PERSONAS_FIXED = (
     Column("persona_id", pa.binary(), "16 bytes: a function of the seed and of every trait value; hex in SQL."),
     Column("seed_id", category, "The seed this persona grew from."),
