@@ -111,17 +111,17 @@ def _blocks(path: Path, values: Numbering, strays: Counter[tuple[str, str]]) -> 
     """Language, number of rows and bit table of each block."""
     wanted = [LANGUAGE, *values.values]
     try:
-        file = pq.ParquetFile(path, read_dictionary=wanted)
-        if missing := sorted(set(wanted) - set(file.schema_arrow.names)):
-            raise Corrupt(f"{path} lacks the columns {', '.join(missing)}", todo="see `persona-forge verify`")
-        for batch in file.iter_batches(BLOCK, columns=wanted):
-            languages = _codes(batch, LANGUAGE, LANGUAGES, strays)
-            codes = {name: _codes(batch, name, known, strays) for name, known in values.values.items()}
-            for i, language in enumerate(LANGUAGES):
-                its = languages == i
-                if rows := int(its.sum()):
-                    tables = [_bits(codes[name][its], len(known)) for name, known in values.values.items()]
-                    yield language, rows, np.concatenate(tables)
+        with pq.ParquetFile(path, read_dictionary=wanted) as file:
+            if missing := sorted(set(wanted) - set(file.schema_arrow.names)):
+                raise Corrupt(f"{path} lacks the columns {', '.join(missing)}", todo="see `persona-forge verify`")
+            for batch in file.iter_batches(BLOCK, columns=wanted):
+                languages = _codes(batch, LANGUAGE, LANGUAGES, strays)
+                codes = {name: _codes(batch, name, known, strays) for name, known in values.values.items()}
+                for i, language in enumerate(LANGUAGES):
+                    its = languages == i
+                    if rows := int(its.sum()):
+                        tables = [_bits(codes[name][its], len(known)) for name, known in values.values.items()]
+                        yield language, rows, np.concatenate(tables)
     except (pa.ArrowException, OSError) as error:
         raise Corrupt(f"{path} cannot be read: {error}") from error
 
@@ -150,7 +150,8 @@ def _still_open(bits: Bits, tuples: Tuples) -> Tuples:
     start, width = 0, FIRST_WORDS
     while start < bits.shape[1] and len(tuples):
         part = np.ascontiguousarray(bits[:, start : start + width])
-        seen = part.any(axis=1)[tuples].all(axis=1)  # each of its values by itself: most open ones fail here already
+        present = np.asarray(part.any(axis=1))
+        seen = np.asarray(present[tuples].all(axis=1))  # one by one; most of those still open fail here already
         together = [both.any(axis=1) for both in _together(part, tuples[seen])]
         seen[seen] = np.concatenate([np.empty(0, bool), *together])
         tuples = tuples[~seen]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from numba import njit
 
 from persona_forge.space.cover_groups import Groups, codes_at, groups_of, place
-from persona_forge.space.cover_rules import ONE, Bits, Rules, Whole, random_below
+from persona_forge.space.cover_rules import ONE, Bits, Rules, Whole, fix, random_below, search
 
 Counts = npt.NDArray[np.int32]
 CLOSED = 1 << 30
@@ -160,6 +160,8 @@ def _mend(rules: Any, start: Bits, cover: Any, rows: Whole, state: Bits, effort:
     m, k = cover.groups.members.shape[1], rows.shape[1]
     dims, codes = np.empty(m, np.int64), np.empty(m, np.int64)
     until = np.zeros(rows.shape, np.int64)
+    levels = np.empty((k + 2, k, start.shape[1]), np.uint64)
+    waiting, changed, weights = np.empty(k + 1, np.int64), np.empty(k, np.int64), np.ones(k)
     spent = step = 0
     least = cover.left[0]
     each = m * cover.groups.base.size // k
@@ -185,11 +187,20 @@ def _mend(rules: Any, start: Bits, cover: Any, rows: Whole, state: Bits, effort:
                 if random_below(state, ties) == 0:
                     row, own = r, i
         spent += rows.shape[0]
-        if row < 0:
+        if row < 0:  # no single change would do: a row takes the tuple, and whatever that entails
             row = random_below(state, rows.shape[0])
-            own = random_below(state, m)
-            if not may_take(rules, start, rows[row], dims[own], codes[own]):
-                continue
+            changed[:] = rows[row]
+            levels[0] = start
+            for i in range(m):
+                fix(rules, levels[0], dims[i], codes[i], waiting)
+            search(rules, levels, changed, weights, waiting, state)
+            for d in range(k):
+                if changed[d] != rows[row, d]:
+                    _change(cover, rows[row], d, changed[d])
+                    until[row, d] = step + 1 + random_below(state, 10)
+                    spent += each
+            least = min(least, cover.left[0])
+            continue
         _change(cover, rows[row], dims[own], codes[own])
         until[row, dims[own]] = step + 1 + random_below(state, 10)
         least = min(least, cover.left[0])

@@ -184,9 +184,9 @@ def fix(rules: Any, domains: Bits, d: int, code: int, waiting: Whole) -> bool:
 
 @njit(cache=True)
 def search(rules: Any, levels: Any, row: Whole, weights: Any, waiting: Whole, state: Bits) -> bool:
-    """Fills a row from the domains levels[0], settled before, at random; False where none of them holds a row.
+    """Fills a row from the domains levels[0], settled before: with its own codes where it can, else at random.
 
-    `levels` has a set of domains for each depth; `weights` remembers which dimensions failed, from call to call.
+    False where the domains hold no row at all. `levels` has a set of domains for each depth; `weights` remembers which dimensions failed, from call to call.
     """
     k = levels.shape[1]
     chosen = np.empty(k, np.int64)
@@ -203,7 +203,7 @@ def search(rules: Any, levels: Any, row: Whole, weights: Any, waiting: Whole, st
         if d < 0:
             break
         if best > 0:
-            code = some_code(domains[d], state)
+            code = own_or_some_code(domains[d], row[d], state)
             levels[depth + 1] = domains
             chosen[depth] = d
             row[d] = code
@@ -221,13 +221,15 @@ def search(rules: Any, levels: Any, row: Whole, weights: Any, waiting: Whole, st
             if size(levels[depth, d]) and propagate(rules, levels[depth], waiting, 1):
                 break
     for i in range(k):
-        row[i] = some_code(levels[depth, i], state)
+        row[i] = own_or_some_code(levels[depth, i], row[i], state)
     return True
 
 
 @njit(cache=True)
-def some_code(domain: Bits, state: Bits) -> int:
-    """One of the codes of a domain that isn't empty, at random."""
+def own_or_some_code(domain: Bits, own: int, state: Bits) -> int:
+    """A code of a domain that isn't empty: its own if it's there, else one at random."""
+    if (domain[own >> 6] >> np.uint64(own & 63)) & ONE:
+        return own
     n = random_below(state, size(domain))
     for w in range(domain.size):
         here = ones(domain[w])

@@ -12,7 +12,7 @@ from persona_forge.beside import beside
 from persona_forge.core.errors import RunMismatch
 from persona_forge.core.stage import Made
 from persona_forge.dataset.folder import Folder
-from persona_forge.pipeline import PIPELINE, stage
+from persona_forge.pipeline import ACTS, PIPELINE, stage
 from persona_forge.run import go
 from persona_forge.start import start
 
