@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from persona_forge.beside import beside
+from persona_forge.core.errors import Misuse
 from persona_forge.core.stage import Reject
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import Step, funnel
+
+if TYPE_CHECKING:
+    from persona_forge.dataset.certificate import Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +94,16 @@ def check_seeds(paths: Sequence[Path]) -> tuple[int, tuple[Reject, ...]]:
     made = curate(records=read(seed_files(paths)), ontology=space.ontology)
     dead = tuple(contradictions(space, made.rows))
     return made.rows.height - len(dead), (*made.rejects, *dead)
+
+
+def certificate(folder: Folder, t: int) -> Certificate:
+    """The run's certificate against its own targets, written beside run.json; Misuse where an extra is missing."""
+    if missing := [m for m in ("numpy", "pysat") if find_spec(m) is None]:
+        raise Misuse(f"the certificate needs {' and '.join(missing)}", todo="pip install 'persona-forge[forge]'")
+    from persona_forge.config import make_config
+    from persona_forge.dataset.certificate import write_certificate
+    from persona_forge.space.targets import Target
+
+    config = make_config(folder.read_card()["config"], where=str(folder.card))
+    targets = [Target.of(x.of, x.combinations(), x.language) for x in config.personas.targets]
+    return write_certificate(folder, t, targets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,20 +45,31 @@ def sql(
     answer(_existing(folder), query, "json" if json else format, sys.stdout)
 
 
-def verify(folder: Dir, json: Json = False) -> None:
-    """Rehash every shard and recheck every invariant; exit code 1 if one does not hold."""
-    from persona_forge import show
+def verify(
+    folder: Dir,
+    t: Annotated[
+        int, typer.Option("--t", help="Certify combinations of so many values; 0: no certificate.", min=0, max=3)
+    ] = 2,
+    json: Json = False,
+) -> None:
+    """Rehash every shard, recheck every invariant, remake the certificate; exit code 1 if something does not hold."""
+    from persona_forge import report, show
     from persona_forge.dataset.verify import verify as checks_of
 
-    checks = []
-    for check in checks_of(_existing(folder)):
+    run, checks = _existing(folder), []
+    for check in checks_of(run):
         checks.append(check)
         if not json:
             verdict = "holds" if check.ok else f"BROKEN by {check.broken:,}: {check.example}"
             show.out.print(f"{check.name:<12} {check.asks}  {verdict}", markup=False)
+    sound = all(c.ok for c in checks)
+    certificate = report.certificate(run, t) if t and sound and run.names("personas") else None
     if json:
-        show.as_json([{"name": c.name, "asks": c.asks, "broken": c.broken, "example": c.example} for c in checks])
-    if not all(c.ok for c in checks):
+        show.as_json({"checks": list(map(asdict, checks)), "certificate": certificate and certificate.as_json()})
+    elif certificate:
+        show.out.print()
+        show.markdown("\n".join(certificate.markdown()))
+    if not sound or (certificate and not certificate.sound):
         raise typer.Exit(1)
 
 

@@ -38,6 +38,7 @@ def connect(folder: Folder) -> duckdb.DuckDBPyConnection:
             connection.register(source, table.schema().empty_table())
         connection.execute(f"CREATE VIEW {table.name} AS SELECT *{ids} FROM {source}")
     connection.execute(f"CREATE VIEW utterances AS {UTTERANCES}")
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SET python_enable_replacements = false")
     connection.execute(f"SET allowed_directories = [{_quoted(folder.root)}]")
     connection.execute("SET enable_external_access = false")

@@ -21,8 +21,9 @@ from persona_forge.core.tables.act1 import PERSONAS_FIXED, PERSONAS_LAST
 from persona_forge.dataset.catalog import connect
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
+from persona_forge.dataset.recount import recount
 from persona_forge.dataset.seals import read_seal
-from persona_forge.space.ontology import Choice, Ontology, read_ontology
+from persona_forge.space.ontology import Ontology, read_ontology
 from persona_forge.text.minors import ABUSIVE, INTIMATE, MINOR_AGES, mentions_minor
 
 LINEAGE = (
@@ -61,8 +62,7 @@ def verify(folder: Folder) -> Iterator[Check]:
     yield _tried("funnel", lambda: _funnel(folder, connection))
     yield _tried("lineage", lambda: _lineage(connection))
     yield _tried("splits", lambda: _splits(connection))
-    yield _tried("duplicates", lambda: _duplicates(connection))
-    yield _tried("constraints", lambda: _constraints(connection, _ontology(folder)))
+    yield from _recounted(folder)
     yield _tried("pins", lambda: _pins(connection))
     yield _tried("minors", lambda: _minors(connection))
 
@@ -152,35 +152,22 @@ def _splits(connection: duckdb.DuckDBPyConnection) -> Check:
     return Check("splits", "does each seed stand in one split?", len(broken), ", ".join(broken[:3]))
 
 
-def _duplicates(connection: duckdb.DuckDBPyConnection) -> Check:
-    vector = ", ".join(f'"{d}"' for d in ("seed_id", *_dimensions(connection)))
-    rows = _count(connection, "FROM personas")
-    vectors = _count(connection, f"FROM (SELECT DISTINCT {vector} FROM personas)")
-    ids = _count(connection, "FROM (SELECT DISTINCT persona_id FROM personas)")
-    detail = "" if rows == vectors == ids else f"{rows:,} rows, {vectors:,} vectors, {ids:,} ids"
-    return Check("duplicates", "is every persona there once?", max(rows - vectors, rows - ids), detail)
-
-
-def _constraints(connection: duckdb.DuckDBPyConnection, ontology: Ontology) -> Check:
-    columns = {*_dimensions(connection), "language"}
-    pairs = [(r, choice) for r in ontology.relations for choice in r.forbids if set(choice) <= columns]
-    broken, example = 0, ""
-    if pairs:
-        counts = ", ".join(f"count(*) FILTER ({_met(choice)})" for _, choice in pairs)
-        found = connection.execute(f"SELECT {counts} FROM personas").fetchall()[0]
-        for (relation, _), n in zip(pairs, found, strict=True):
-            if n:
-                broken, example = broken + n, f"{n:,} rows against {relation.says} ({relation.why})"
-    return Check("constraints", "does every persona obey every relation of the ontology?", broken, example)
-
-
-def _met(choice: Choice) -> str:
-    """SQL that is true of a row that has the forbidden combination; a withheld dimension (null) is in none."""
-    return " AND ".join(f'"{d}" IN ({", ".join(_quoted(v) for v in sorted(values))})' for d, values in choice.items())
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _recounted(folder: Folder) -> Iterator[Check]:
+    """Duplicates and constraints, both from one recount in bounded memory."""
+    names = ("duplicates", "constraints")
+    try:
+        tally = recount([folder.rows("personas", name) for name in folder.names("personas")], _ontology(folder))
+    except (duckdb.Error, OSError, UnicodeDecodeError, ForgeError) as error:
+        yield from (_untried(name, error) for name in names)
+        return
+    twice = max(tally.duplicates, tally.repeated_ids)
+    detail = f"{tally.duplicates:,} rows and {tally.repeated_ids:,} ids stand there twice" if twice else ""
+    yield Check("duplicates", "is every persona there once?", twice, detail)
+    against = [f"{v.rows:,} rows against {v.says} ({v.why})" for v in tally.violations]
+    broken = sum(v.rows for v in tally.violations)
+    yield Check(
+        "constraints", "does every persona obey every relation of the ontology?", broken, "; ".join(against[:1])
+    )
 
 
 def _pins(connection: duckdb.DuckDBPyConnection) -> Check:

@@ -2,8 +2,9 @@
 
 Tabu search on one cell at a time (Galinier, Kpodjedo, Antoniol, A penalty-based tabu search for constrained covering
 arrays, 2017; without the penalty). For a random uncovered tuple, every row that lacks it by one code is a candidate;
-the one that leaves the least uncovered is changed, and that cell then stays for a while. Rows keep the rules at every
-step. Effort is counted in tuples looked at, never in time.
+the one that leaves the least uncovered is changed, and that cell then stays for a while. Where no row may change so,
+one takes the whole tuple, and whatever else the rules then ask. Rows keep the rules at every step. Effort is counted
+in tuples looked at, never in time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ CLOSED = 1 << 30
 """How many rows hold a tuple that none need hold."""
 
 
+TENURE = 10
+"""A changed cell stays for up to so many steps."""
 LEAST_LOOKS, MOST_LOOKS = 50, 20_000
 """An attempt is begun only while the effort left is so many looks at the whole array; and no more looks are spent."""
 
@@ -36,6 +39,13 @@ class Cover(NamedTuple):
     missing: Counts
     left: Whole
     """[0]: how many are missing."""
+
+
+class Room(NamedTuple):
+    levels: Bits
+    waiting: Whole
+    row: Whole
+    weights: npt.NDArray[np.float64]
 
 
 def fewer(rules: Rules, start: Bits, rows: Whole, t: int, key: int, effort: int) -> Whole:
@@ -159,49 +169,70 @@ def _mend(rules: Any, start: Bits, cover: Any, rows: Whole, state: Bits, effort:
     """Changes cells until nothing is missing or the effort is spent; what was spent."""
     m, k = cover.groups.members.shape[1], rows.shape[1]
     dims, codes = np.empty(m, np.int64), np.empty(m, np.int64)
+    room = Room(np.empty((k + 2, k, start.shape[1]), np.uint64), np.empty(k + 1, np.int64), rows[0].copy(), np.ones(k))
     until = np.zeros(rows.shape, np.int64)
-    levels = np.empty((k + 2, k, start.shape[1]), np.uint64)
-    waiting, changed, weights = np.empty(k + 1, np.int64), np.empty(k, np.int64), np.ones(k)
     spent = step = 0
     least = cover.left[0]
     each = m * cover.groups.base.size // k
     while cover.left[0] and spent < effort:
         step += 1
         codes_at(cover.groups, cover.missing[random_below(state, cover.left[0])], dims, codes)
-        best, ties, row, own = 1 << 60, 0, -1, 0
-        for r in range(rows.shape[0]):
-            lacks, i = 0, 0
-            for j in range(m):
-                if rows[r, dims[j]] != codes[j]:
-                    lacks, i = lacks + 1, j
-            if lacks != 1 or not may_take(rules, start, rows[r], dims[i], codes[i]):
-                continue
-            loss = _loss(cover, rows[r], dims[i], codes[i])
-            spent += each
-            if until[r, dims[i]] > step and cover.left[0] + loss >= least:
-                continue
-            if loss < best:
-                best, ties = loss, 0
-            if loss == best:
-                ties += 1
-                if random_below(state, ties) == 0:
-                    row, own = r, i
-        spent += rows.shape[0]
-        if row < 0:  # no single change would do: a row takes the tuple, and whatever that entails
-            row = random_below(state, rows.shape[0])
-            changed[:] = rows[row]
-            levels[0] = start
-            for i in range(m):
-                fix(rules, levels[0], dims[i], codes[i], waiting)
-            search(rules, levels, changed, weights, waiting, state)
-            for d in range(k):
-                if changed[d] != rows[row, d]:
-                    _change(cover, rows[row], d, changed[d])
-                    until[row, d] = step + 1 + random_below(state, 10)
-                    spent += each
-            least = min(least, cover.left[0])
-            continue
-        _change(cover, rows[row], dims[own], codes[own])
-        until[row, dims[own]] = step + 1 + random_below(state, 10)
+        row, i, looked = _best_cell(rules, start, cover, rows, dims, codes, until, step, least, state)
+        spent += rows.shape[0] + each * looked
+        if row >= 0:
+            _change(cover, rows[row], dims[i], codes[i])
+            until[row, dims[i]] = step + 1 + random_below(state, TENURE)
+        else:
+            spent += each * _impose(rules, start, cover, rows, dims, codes, until, step, state, room)
         least = min(least, cover.left[0])
     return spent
+
+
+@njit(cache=True)
+def _best_cell(
+    rules: Any, start: Bits, cover: Any, rows: Whole, dims: Whole, codes: Whole, until: Whole, step: int, least: int,
+    state: Bits,
+) -> tuple[int, int, int]:  # fmt: skip
+    """The row, and which code of the tuple it lacks, whose change leaves the least missing; how many were looked at.
+
+    A cell that was changed lately is passed over, unless that leaves less missing than ever.
+    """
+    best, ties, row, own, looked = 1 << 60, 0, -1, 0, 0
+    for r in range(rows.shape[0]):
+        lacks, i = 0, 0
+        for j in range(dims.size):
+            if rows[r, dims[j]] != codes[j]:
+                lacks, i = lacks + 1, j
+        if lacks != 1 or not may_take(rules, start, rows[r], dims[i], codes[i]):
+            continue
+        loss = _loss(cover, rows[r], dims[i], codes[i])
+        looked += 1
+        if until[r, dims[i]] > step and cover.left[0] + loss >= least:
+            continue
+        if loss < best:
+            best, ties = loss, 0
+        if loss == best:
+            ties += 1
+            if random_below(state, ties) == 0:
+                row, own = r, i
+    return row, own, looked
+
+
+@njit(cache=True)
+def _impose(
+    rules: Any, start: Bits, cover: Any, rows: Whole, dims: Whole, codes: Whole, until: Whole, step: int, state: Bits,
+    room: Any,
+) -> int:  # fmt: skip
+    """No single change would do: a row takes the tuple and all that this entails. How many cells changed."""
+    row, changes = random_below(state, rows.shape[0]), 0
+    room.row[:] = rows[row]
+    room.levels[0] = start
+    for i in range(dims.size):
+        fix(rules, room.levels[0], dims[i], codes[i], room.waiting)
+    search(rules, room.levels, room.row, room.weights, room.waiting, state)
+    for d in range(rows.shape[1]):
+        if room.row[d] != rows[row, d]:
+            _change(cover, rows[row], d, room.row[d])
+            until[row, d] = step + 1 + random_below(state, TENURE)
+            changes += 1
+    return changes

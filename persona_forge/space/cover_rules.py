@@ -186,7 +186,8 @@ def fix(rules: Any, domains: Bits, d: int, code: int, waiting: Whole) -> bool:
 def search(rules: Any, levels: Any, row: Whole, weights: Any, waiting: Whole, state: Bits) -> bool:
     """Fills a row from the domains levels[0], settled before: with its own codes where it can, else at random.
 
-    False where the domains hold no row at all. `levels` has a set of domains for each depth; `weights` remembers which dimensions failed, from call to call.
+    False where the domains hold no row at all. `levels` has room for the domains at each depth; `weights` remembers
+    which dimensions failed, from call to call.
     """
     k = levels.shape[1]
     chosen = np.empty(k, np.int64)

@@ -116,11 +116,13 @@ def test_engines_are_listed_with_licence_and_lack() -> None:
 
 def test_verify_tells_in_json(finished: Path) -> None:
     told = json.loads(typed("verify", finished, "--json").stdout)
-    assert {c["broken"] for c in told} == {0}
+    assert {c["broken"] for c in told["checks"]} == {0}
+    assert told["certificate"]["t"] == 2
     (finished / "clips" / "g000-0000.parquet").write_bytes(b"")
     said = typed("verify", finished, "--json")
     assert said.returncode == 1
-    assert json.loads(said.stdout)[0]["broken"] == 1
+    told = json.loads(said.stdout)
+    assert (told["checks"][0]["broken"], told["certificate"]) == (1, None)
 
 
 def test_a_pipe_that_closes_early_is_no_error(finished: Path) -> None:
