@@ -83,14 +83,21 @@ def test_gender_and_age_are_respected(who: str, gender: str, age: str) -> None:
 def test_age_gives_way_to_gender_and_both_to_being_another_voice() -> None:
     assert choose(Choir(CARDS[:9]), "en", "male", "elderly", "x").age_group == "elderly"
     only = Choir((CARDS[0], CARDS[-1]))
-    assert choose(only, "en", "female", "elderly", "x").name == CARDS[0].name
+    assert choose(only, "en", "female", "child", "x").name == CARDS[0].name
     assert choose(only, "en", "female", "child", "x", other_than=CARDS[0].name).name == CARDS[-1].name
+
+
+def test_a_grown_up_is_never_given_a_childs_voice_while_there_is_another() -> None:
+    only = Choir((CARDS[0], CARDS[-1]))
+    assert (CARDS[0].age_group, CARDS[0].gender, CARDS[-1].gender) == ("child", "female", "male")
+    for age in ("elderly", "young_adult", None):
+        assert choose(only, "en", "female", age, "x").name == CARDS[-1].name
 
 
 def test_many_personas_are_spread_over_all_voices() -> None:
     counts = Counter(choose(Choir(), "en", "female", None, f"p{n}").name for n in range(900))
-    assert len(counts) == 9
-    assert min(counts.values()) > 60
+    assert len(counts) == 6  # of nine, three are children's
+    assert min(counts.values()) > 90
 
 
 def test_a_voice_that_comes_or_goes_leaves_the_voices_of_most_personas() -> None:
