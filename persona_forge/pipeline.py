@@ -12,6 +12,7 @@ from persona_forge.core.stage import Stage
 from persona_forge.dialogues.scenes import scenes
 from persona_forge.dialogues.scripts import PROMPTS, scripts
 from persona_forge.personas.allot import allot
+from persona_forge.personas.cover import cover
 from persona_forge.personas.curate import curate
 from persona_forge.personas.expand import expand
 from persona_forge.personas.fit import fit
@@ -26,7 +27,9 @@ PIPELINE = (
     Stage("allot",       "plan",   ("seeds",),            "quotas",   1, allot,    "personas",
           ("rows", "rows_per_shard")),
     Stage("fit",         "plan",   ("quotas", "seeds"),   "weights",  1, fit,      "personas", once=True),
-    Stage("expand",      "map",    ("quotas", "seeds", "weights"), "personas", 1, expand, "personas", yields="many"),
+    Stage("cover",       "plan",   ("quotas", "seeds"),   "cover",    1, cover,    "personas", ("rows",), once=True),
+    Stage("expand",      "map",    ("quotas", "seeds", "weights", "cover"), "personas", 1, expand, "personas",
+          yields="many"),
 
     Stage("scenes",      "plan",   ("personas", "seeds"), "scenes",   1, scenes,   "dialogues", ("count", "per_shard")),
     Stage("scripts",     "map",    ("scenes", "seeds"),   "scripts",  1, scripts,  "dialogues", files=PROMPTS),
@@ -39,7 +42,7 @@ PIPELINE = (
 # fmt: on
 
 ACTS = {
-    "expand": ("seeds", "allot", "fit", "expand"),
+    "expand": ("seeds", "allot", "fit", "cover", "expand"),
     "script": ("scenes", "scripts"),
     "speak": ("cast", "speak", "measure", "check_words"),
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from persona_forge.beside import beside
 from persona_forge.core.errors import ConfigError, Misuse
+from persona_forge.core.ids import key64
 from persona_forge.space.compile import Space, compile_space, count
+from persona_forge.space.cover_file import Report, cover_file
 from persona_forge.space.model import LANGUAGES, Ontology
 from persona_forge.space.ontology import read_ontology
 from persona_forge.space.picture import picture
@@ -17,11 +21,14 @@ from persona_forge.space.reason import Problem, explain, problems
 def open_traits(path: Path | None) -> Ontology:
     """The ontology in a file, or the bundled one; raises OntologyError with its place, ConfigError for no file."""
     path = path or beside("seeds", "traits.toml")
+    return read_ontology(_text(path), path.name)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the trait file {path} cannot be read: {error}", todo="check the path") from error
-    return read_ontology(text, path.name)
+        raise ConfigError(f"the file {path} cannot be read: {error}", todo="check the path") from error
 
 
 def chosen(words: Sequence[str]) -> dict[str, str]:
@@ -34,6 +41,15 @@ def chosen(words: Sequence[str]) -> dict[str, str]:
         if pairs.setdefault(name, value) != value:
             raise Misuse(f"{name} is given twice: {pairs[name]} and {value}", todo="give each dimension one value")
     return pairs
+
+
+def covered(path: Path | None, t: int, key: str) -> tuple[str, Report]:
+    """A covering array as CSV text, and what it covers; of a trait file or a model in PICT's language."""
+    path = path or beside("seeds", "traits.toml")
+    names, rows, report = cover_file(_text(path), path.name, t, key64(key))
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([names, *rows])
+    return table.getvalue(), report
 
 
 def problems_of(path: Path | None) -> tuple[Problem, ...]:

@@ -47,7 +47,7 @@ def settings(seeds: Path, **keys: Any) -> Config:
     """Small settings; a key is written section__name."""
     data: dict[str, dict[str, Any]] = {
         "seeds": {"paths": (str(seeds),)},
-        "personas": {"rows": 1500, "rows_per_shard": 500},
+        "personas": {"rows": 1500, "rows_per_shard": 500, "cover_t": 0},
         "dialogues": {"engine": "scripted", "count": 4, "per_shard": 2, "turns": 2},
         "speech": {"engine": "tone", "ear": "deaf", "count": 4, "per_shard": 2},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,31 @@ def seeds_check(
         show.out.print(f"{good} seeds can be used, {len(rejects)} records cannot")
     if rejects:
         raise typer.Exit(1)
+
+
+def cover(
+    file: TraitFile = None,
+    t: Annotated[int, typer.Option("--t", help="Cover combinations of so many values.", min=1, max=6)] = 2,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A CSV file; without it, standard output.", metavar="CSV")
+    ] = None,
+    key: Annotated[str, typer.Option("--key", help="Another key, another array of about the same size.")] = "cover",
+    json: Json = False,
+) -> None:
+    """A constrained covering array, as CSV with a header row: of a trait file, or of a model in PICT's language."""
+    from persona_forge import show, traits
+
+    text, report = traits.covered(file, t, key)
+    if out:
+        out.write_text(text, encoding="utf-8")
+    if json:
+        show.as_json({"t": report.t, "rows": report.rows, "covered": report.covered, "parts": report.parts})
+    elif not out:
+        sys.stdout.write(text)
+    else:
+        show.out.print(
+            f"{report.rows:,} rows hold all {report.covered:,} combinations of {t} values; they are in {out}"
+        )
 
 
 def traits_check(file: TraitFile = None, json: Json = False) -> None:

@@ -38,6 +38,8 @@ class PersonasConfig(BaseModel):
     rows: int = Field(default=1_000_000, ge=1)
     """Persona rows in all, shared evenly among the seeds."""
     rows_per_shard: int = Field(default=250_000, ge=1)
+    cover_t: int = Field(default=2, ge=0, le=3)
+    """Combinations of so many values are covered before the fill; 3 needs many rows, 0 is no cover."""
     targets: tuple[TargetConfig, ...] = ()
     """Marginals that the rows are raked to, under constraints, pins and what is withheld."""
     validation: float = Field(default=0.05, ge=0, lt=1)

@@ -16,23 +16,27 @@ import pyarrow as pa
 
 from persona_forge.core.ids import key64
 from persona_forge.core.stage import Made, Reject
+from persona_forge.personas.cover import by_seed, rows_of
 from persona_forge.personas.evidence import given
 from persona_forge.personas.fit import tilted
 from persona_forge.space.compile import Space
 from persona_forge.space.ontology import LANGUAGES
-from persona_forge.space.sample import draw
 from persona_forge.space.tiles import WITHHELD
 
 SPLITS = ("train", "validation", "test")
 ORIGINS = ("cover", "fill")
 
 
-def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, weights: pl.DataFrame, *, space: Space, key: str) -> Made:
+def expand(
+    quotas: pl.DataFrame, seeds: pl.DataFrame, weights: pl.DataFrame, cover: pl.DataFrame, *, space: Space, key: str
+) -> Made:
     space = tilted(space, weights)
+    laid = by_seed(cover)
     by_id = {row["seed_id"]: row for row in seeds.iter_rows(named=True)}
     run_key = key64(key)
     rejects: list[Reject] = []
     lengths: list[int] = []
+    origins: list[npt.NDArray[np.bool_]] = [np.zeros(0, np.bool_)]
     codes: list[npt.NDArray[np.uint8]] = [np.zeros((len(space.names), 0), np.uint8)]
     ids: list[npt.NDArray[np.uint64]] = [np.zeros((0, 2), np.uint64)]
     for quota in quotas.iter_rows(named=True):
@@ -41,7 +45,9 @@ def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, weights: pl.DataFrame, *, 
             rejects.append(law)
             lengths.append(0)
             continue
-        rows, row_ids = draw(law, run_key, quota["seed_id"], quota["first"], quota["stop"])
+        seed_id, first, stop = quota["seed_id"], quota["first"], quota["stop"]
+        rows, row_ids, covers = rows_of(law, run_key, seed_id, laid.get(seed_id, ()), first, stop)
+        origins.append(np.arange(row_ids.shape[0]) >= covers)
         codes.append(rows)
         ids.append(row_ids)
         lengths.append(row_ids.shape[0])
@@ -50,7 +56,7 @@ def expand(quotas: pl.DataFrame, seeds: pl.DataFrame, weights: pl.DataFrame, *, 
         "seed_id": _runs(quotas["seed_id"], lengths, quotas["seed_id"].unique(maintain_order=True).to_list()),
         "language": _runs(quotas["language"], lengths, LANGUAGES),
         **_traits(np.concatenate(codes, axis=1), space),
-        "origin": pl.repeat("fill", sum(lengths), dtype=pl.Enum(ORIGINS), eager=True),
+        "origin": pl.Series(np.concatenate(origins).view(np.uint8)).cat.to(pl.Enum(ORIGINS)),
         "split": _runs(quotas["split"], lengths, SPLITS),
     })  # fmt: skip
     return Made(frame, quotas.height, tuple(rejects))

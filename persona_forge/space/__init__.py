@@ -18,4 +18,7 @@ targets    … what is wanted, how near it came, and why not nearer
 mixture    … the law of many seeds together
 reach      … what no weights can change
 tilts      … fitted weights as rows to seal
+cover      covering arrays: every feasible t-tuple in few rows
+cover_seeds … laid over seeds; cover_file: from a trait file or a PICT model; cover_rules, _groups, _table, _row, _fewer
+pict       read a model in PICT's language
 """

@@ -67,10 +67,11 @@ def sign_rows(
         ids[i, 1] = seed[1]
     for d in range(codes.shape[0]):
         if not hidden[d]:
-            for i in range(first, first + count):
-                at = begins[d] + codes[d, i]
-                ids[i, 0] += constants[at, 0]
-                ids[i, 1] += constants[at, 1]
+            row, own, out = codes[d, first : first + count], constants[begins[d] :], ids[first : first + count]
+            for i in range(count):
+                code = np.uint64(row[i])
+                out[i, 0] += own[code, 0]
+                out[i, 1] += own[code, 1]
     for i in range(first, first + count):
         ids[i, 0] = mix(ids[i, 0])
         ids[i, 1] = mix(ids[i, 1] ^ ids[i, 0])

@@ -2,6 +2,9 @@
 
 A row whose visible values stood in an earlier row of its seed is drawn again with the next attempt number, in the order
 of rows; so the first rows are the same however many are asked for.
+
+Inner loops index slices of rows by unsigned numbers: a signed index is tested for being negative, at half the speed.
+The interpreter's lock is let go, so that workers draw side by side.
 """
 
 from __future__ import annotations
@@ -79,23 +82,25 @@ def _draw_tile(
     while where < program.size:
         if step & 3 == 0:
             fill(words, first, count, step >> 2, attempt, key)
-        word, out, k = words[step & 3], codes[program[where]], np.uint64(program[where + 1])
-        at[:count] = program[where + 2]
+        word, out = words[step & 3], codes[program[where], first : first + count]
+        k, begin = np.uint64(program[where + 1]), np.uint64(program[where + 2])
+        for i in range(count):
+            at[i] = begin
         stop = where + 4 + 2 * program[where + 3]
         for p in range(where + 4, stop, 2):
-            parent, stride = codes[program[p]], program[p + 1]
+            parent, stride = codes[program[p], first : first + count], np.uint64(program[p + 1])
             for i in range(count):
-                at[i] += parent[first + i] * stride
+                at[i] += np.uint64(parent[i]) * stride
         for i in range(count):
             wide = np.uint64(word[i]) * k
             column = wide >> np.uint64(32)
-            cell = cells[at[i] + np.int64(column)]
+            cell = cells[at[i] + column]
             low = wide & np.uint64(0xFFFFFFFF)
-            out[first + i] = column if low < (cell & np.uint64(0xFFFFFFFF)) else cell >> np.uint64(32)
+            out[i] = column if low < (cell & np.uint64(0xFFFFFFFF)) else cell >> np.uint64(32)
         step, where = step + 1, stop
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _rows(
     codes: Any, ids: Any, limit: int, key: Any, seed: Any, program: Any, cells: Any, fixed: Any, hidden: Any,
     constants: Any, begins: Any,
@@ -107,7 +112,7 @@ def _rows(
         size *= 2
     slots = np.full(size, -1, np.int32)
     words = np.empty((4, TILE), np.uint32)
-    at = np.empty(TILE, np.int64)
+    at = np.empty(TILE, np.uint64)
     for d in range(dimensions):
         if fixed[d] >= 0:
             codes[d, :] = fixed[d]

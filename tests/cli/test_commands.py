@@ -47,8 +47,9 @@ def typed_python(code: str) -> str:
 def test_status_tells_and_tells_in_json(finished: Path) -> None:
     said = typed("status", finished)
     assert said.returncode == 0
-    assert [line.split()[0] for line in said.stdout.splitlines()[:11]] == [
-        "stage", "seeds", "allot", "fit", "expand", "scenes", "scripts", "cast", "speak", "measure", "check_words",
+    assert [line.split()[0] for line in said.stdout.splitlines()[:12]] == [
+        "stage", "seeds", "allot", "fit", "cover", "expand", "scenes",
+        "scripts", "cast", "speak", "measure", "check_words",
     ]  # fmt: skip
     assert "left to do     nothing" in said.stdout
     told = json.loads(typed("status", finished, "--json").stdout)
@@ -89,6 +90,7 @@ def test_progress_counts_shards_and_goes_to_standard_error(tmp_path: Path, seeds
         "seeds g000: 10 rows",
         "allot g000: 10 rows",
         "fit g000: 0 rows",
+        "cover g000: 0 rows",
         *(f"expand g000-{n:04d}: {450 if n < 3 else 150} rows ({n + 1} of 4)" for n in range(4)),
     ]
     again = typed("expand", "--out", out)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from small_space import VECTORS, small_space
 from test_allot import pin, seed
 
-from persona_forge.core.tables import QUOTAS, SEEDS, WEIGHTS, personas
+from persona_forge.core.tables import COVER, QUOTAS, SEEDS, WEIGHTS, personas
 from persona_forge.personas.expand import expand
 from persona_forge.space.identity import persona_id
 
@@ -27,7 +27,9 @@ def quota(seed_id: str, first: int, stop: int, language: str = "en", split: str 
 
 
 def expanded(*quotas: dict[str, Any], seeds: tuple[dict[str, Any], ...] = (A, B, C), key: str = "k") -> pl.DataFrame:
-    made = expand(QUOTAS.frame(list(quotas)), SEEDS.frame(list(seeds)), WEIGHTS.empty(), space=SPACE, key=key)
+    made = expand(
+        QUOTAS.frame(list(quotas)), SEEDS.frame(list(seeds)), WEIGHTS.empty(), COVER.empty(), space=SPACE, key=key
+    )
     assert made.taken == len(quotas)
     personas(DIMENSIONS).conform(made.rows)
     return made.rows
@@ -83,7 +85,7 @@ def test_another_key_draws_other_rows() -> None:
 def test_a_seed_that_has_died_since_is_a_reject_and_the_others_go_through() -> None:
     dead = seed("a", pins=[pin("age", "young"), pin("job", "judge")])
     frame = QUOTAS.frame([quota("a", 0, 5), quota("c", 0, 3)])
-    made = expand(frame, SEEDS.frame([dead, C]), WEIGHTS.empty(), space=SPACE, key="k")
+    made = expand(frame, SEEDS.frame([dead, C]), WEIGHTS.empty(), COVER.empty(), space=SPACE, key="k")
     assert (made.taken, made.used, [r.reason for r in made.rejects]) == (2, 1, ["dead_pins"])
     assert made.rows["seed_id"].to_list() == ["c"] * 3
     assert made.rows["language"].to_list() == ["en"] * 3

