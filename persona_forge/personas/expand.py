@@ -6,8 +6,7 @@ draw them, in any order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +31,12 @@ def expand(
 ) -> Made:
     space = tilted(space, weights)
     laid = by_seed(cover)
-    by_id = {row["seed_id"]: row for row in seeds.iter_rows(named=True)}
+    read = seeds.select("seed_id", "language", "pins", "withheld")
+    by_id = {row["seed_id"]: row for row in read.iter_rows(named=True)}
     run_key = key64(key)
     rejects: list[Reject] = []
     lengths: list[int] = []
+    withheld: set[int] = set()
     origins: list[npt.NDArray[np.bool_]] = [np.zeros(0, np.bool_)]
     codes: list[npt.NDArray[np.uint8]] = [np.zeros((len(space.names), 0), np.uint8)]
     ids: list[npt.NDArray[np.uint64]] = [np.zeros((0, 2), np.uint64)]
@@ -51,13 +52,12 @@ def expand(
         codes.append(rows)
         ids.append(row_ids)
         lengths.append(row_ids.shape[0])
+        withheld |= law.withheld
     frame = pl.DataFrame({
         "persona_id": _binary(np.concatenate(ids)),
-        "seed_id": _runs(quotas["seed_id"], lengths, quotas["seed_id"].unique(maintain_order=True).to_list()),
-        "language": _runs(quotas["language"], lengths, LANGUAGES),
-        **_traits(np.concatenate(codes, axis=1), space),
+        **_runs(quotas, lengths),
+        **_traits(np.concatenate(codes, axis=1), space, {space.variables[v] for v in withheld}),
         "origin": pl.Series(np.concatenate(origins).view(np.uint8)).cat.to(pl.Enum(ORIGINS)),
-        "split": _runs(quotas["split"], lengths, SPLITS),
     })  # fmt: skip
     return Made(frame, quotas.height, tuple(rejects))
 
@@ -71,18 +71,16 @@ def _binary(ids: npt.NDArray[np.uint64]) -> pl.Series:
     return series
 
 
-def _runs(values: pl.Series, lengths: list[int], names: Sequence[str]) -> pl.Series:
-    """Each value as often as its seed has rows, coded by a dictionary."""
-    place = {name: i for i, name in enumerate(names)}
-    coded = np.repeat(np.array([place[v] for v in values], np.uint32), lengths)
-    return pl.Series(coded).cat.to(pl.Enum(names))
+def _runs(quotas: pl.DataFrame, lengths: list[int]) -> dict[str, pl.Series]:
+    """What a quota says of its seed, as often as the seed has rows."""
+    kinds = {"seed_id": quotas["seed_id"].unique(maintain_order=True), "language": LANGUAGES, "split": SPLITS}
+    said = quotas.select(pl.col(name).cast(pl.Enum(values)) for name, values in kinds.items())
+    return said[np.repeat(np.arange(quotas.height, dtype=np.uint32), lengths)].to_dict()
 
 
-def _traits(codes: npt.NDArray[np.uint8], space: Space) -> dict[str, pl.Series]:
-    columns: dict[str, Any] = {}
-    for name, column in zip(space.names, codes, strict=True):
-        series = pl.Series(column)
-        if (column == WITHHELD).any():
-            series = series.set(series == WITHHELD, None)
-        columns[name] = series.cat.to(pl.Enum(space.values[name]))
-    return columns
+def _traits(codes: npt.NDArray[np.uint8], space: Space, withheld: Collection[str]) -> dict[str, pl.Series]:
+    columns = {name: pl.Series(column) for name, column in zip(space.names, codes, strict=True)}
+    for name in withheld:
+        columns[name] = columns[name].set(columns[name] == WITHHELD, None)
+    kinds = {name: pl.Enum(space.values[name]) for name in space.names}
+    return pl.DataFrame(columns).select(pl.col(name).cat.to(kind) for name, kind in kinds.items()).to_dict()

@@ -12,7 +12,8 @@ from small_runs import command, config_file, settings, typed
 
 COMMANDS = (
     ["run"], ["expand"], ["script"], ["speak"], ["status"], ["sql"], ["verify"], ["engines"],
-    ["weights"], ["weights", "pull"], ["seeds"], ["seeds", "check"],
+    ["weights"], ["weights", "pull"], ["seeds"], ["seeds", "check"], ["cover"],
+    ["traits"], ["traits", "check"], ["traits", "show"], ["traits", "count"], ["traits", "explain"],
 )  # fmt: skip
 
 
@@ -136,3 +137,31 @@ def test_a_pipe_that_closes_early_is_no_error(finished: Path) -> None:
         child.stdout.readline()
         child.stdout.close()
         assert child.stderr.read() == ""
+
+
+def test_traits_can_be_checked_counted_explained_and_pictured(tmp_path: Path) -> None:
+    assert typed("traits", "check").stdout == "no problems\n"
+    one, both = (json.loads(typed("traits", "count", "--given", g, "--json").stdout)["count"]
+                 for g in ("language=zh", "age_band=child"))  # fmt: skip
+    assert one > both > 10**20
+    said = typed("traits", "explain", "age_band=child", "occupation=surgeon", "--json")
+    assert json.loads(said.stdout)["possible"] is False
+    assert typed("traits", "explain", "age_band=child").stdout == "this combination is possible\n"
+    assert "did you mean 'age_band'?" in typed("traits", "explain", "age_bend=child").stderr
+    assert typed("traits", "count", "--given", "child").returncode == 2
+    picture = tmp_path / "traits.svg"
+    assert typed("traits", "show", "--picture", picture).returncode == 0
+    assert picture.read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_covering_array_is_csv_with_a_header(tmp_path: Path) -> None:
+    model = tmp_path / "model.txt"
+    model.write_text('A: 1, 2, 3\nB: x, y\nC: p, q\nIF [A] = 1 THEN [B] = "x";\n', encoding="utf-8")
+    rows = typed("cover", model).stdout.splitlines()
+    assert rows[0] == "A,B,C"
+    assert {tuple(r.split(",")[:2]) for r in rows[1:]} == {("1", "x"), ("2", "x"), ("2", "y"), ("3", "x"), ("3", "y")}
+    said = typed("cover", model, "--out", tmp_path / "rows.csv")
+    assert "hold all 15 combinations of 2 values" in said.stdout
+    assert (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines() == rows
+    model.write_text("{ A, B } @ 2\n", encoding="utf-8")
+    assert typed("cover", model).returncode == 2

@@ -103,7 +103,7 @@ def test_an_unknown_stage_is_refused(tmp_path: Path, option: str) -> None:
     said = _refused(tmp_path, "run", option, "expnad")
     assert said == (
         "persona-forge: unknown stage 'expnad'\n"
-        "  allowed: seeds, allot, expand, scenes, scripts, cast, speak, measure, check_words\n"
+        "  allowed: seeds, allot, fit, cover, expand, scenes, scripts, cast, speak, measure, check_words\n"
     )
 
 
