@@ -90,7 +90,7 @@ def traits_show(
 
     if picture:
         picture.write_text(traits.pictured(file), encoding="utf-8")
-        show.err.print(f"the picture is in {picture}", markup=False)
+        show.out.print(f"the picture is in {picture}", markup=False)
         return
     rows = traits.shown(file)
     if json:
