@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from persona_forge.beside import beside
-from persona_forge.core.errors import Misuse
+from persona_forge.core.errors import Uninstalled
 from persona_forge.core.stage import Reject
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import Step, funnel
@@ -97,9 +97,9 @@ def check_seeds(paths: Sequence[Path]) -> tuple[int, tuple[Reject, ...]]:
 
 
 def certificate(folder: Folder, t: int) -> Certificate:
-    """The run's certificate against its own targets, written beside run.json; Misuse where an extra is missing."""
+    """The run's certificate against its own targets, written beside run.json; Uninstalled where an extra is missing."""
     if missing := [m for m in ("numpy", "pysat") if find_spec(m) is None]:
-        raise Misuse(f"the certificate needs {' and '.join(missing)}", todo="pip install 'persona-forge[forge]'")
+        raise Uninstalled(f"the certificate needs {' and '.join(missing)}", todo="pip install 'persona-forge[forge]'")
     from persona_forge.config import make_config
     from persona_forge.dataset.certificate import write_certificate
     from persona_forge.space.targets import Target

@@ -11,17 +11,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
+from rich.text import Text
 
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import Step, funnel
 from persona_forge.dataset.sample import sample
 from persona_forge.dataset.shards import mending
-from persona_forge.pipeline import ACTS
 
 EVERY_S = 10.0
 """Without a terminal, a line of progress comes no more often than this."""
@@ -167,7 +168,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for name in columns:
         shown.add_column(name)
     for row in rows:
-        shown.add_row(*(str(v) for v in row))
+        shown.add_row(*(Text(str(v)) for v in row))
     out.print(shown)
 
 
@@ -193,16 +194,19 @@ def report(folder: Folder, json: bool) -> None:
 
 def _next(folder: Folder, steps: Sequence[Step]) -> Iterator[str]:
     """What to type next: the act that is not done, how to ask and check, and how to grow."""
+    from persona_forge.pipeline import ACTS
+
+    me = "persona-forge" if which("persona-forge") else sys.argv[0]
     undone = {s.stage for s in steps if s.shards < s.shards_planned}
     acts = [act for act, stages in ACTS.items() if undone.intersection(stages)]
     if acts:
-        yield f"persona-forge {acts[0]} --out {folder.root}"
-    yield f"persona-forge status {folder.root}"
+        yield f"{me} {acts[0]} --out {folder.root}"
+    yield f"{me} status {folder.root}"
     there = {s.table for s in steps if s.rows}
     if query := next((q for table, q in QUERIES.items() if table in there), ""):
-        yield f'persona-forge sql {folder.root} "{query}"'
-    yield f"persona-forge verify {folder.root}"
+        yield f'{me} sql {folder.root} "{query}"'
+    yield f"{me} verify {folder.root}"
     if not acts:
         config = folder.read_card()["config"]
         rows, dialogues = 2 * config["personas"]["rows"], 2 * config["dialogues"]["count"]
-        yield f"persona-forge run --out {folder.root} --rows {rows} --dialogues {dialogues}"
+        yield f"{me} run --out {folder.root} --rows {rows} --dialogues {dialogues}"

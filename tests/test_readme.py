@@ -73,7 +73,7 @@ def test_the_page_is_the_pipeline() -> None:
 
 
 def test_the_tree_is_the_tree() -> None:
-    block = next(b for b in _blocks("") if b.startswith("persona_forge/"))
+    block = next(b for b in _blocks("text") if b.startswith("persona_forge/"))
     inside = {line.split()[0].rstrip("/") for line in block.splitlines() if line.startswith("  ")}
     beside = {line.split()[0].rstrip("/") for line in block.splitlines() if not line.startswith(" ")}
     package = [p for p in (ROOT / "persona_forge").iterdir() if not p.name.startswith("_")]

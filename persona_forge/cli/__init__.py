@@ -13,7 +13,7 @@ import sys
 import typer
 
 from persona_forge.cli import asking, authoring, running
-from persona_forge.core.errors import ForgeError, Stopped
+from persona_forge.core.errors import ForgeError, Stopped, Uninstalled
 
 ABOUT = "Grow authored persona seeds into training data for voice models that stay in character."
 
@@ -58,6 +58,12 @@ def main() -> None:
     except ForgeError as error:
         sys.stderr.write(f"persona-forge: {error}\n")
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("persona_forge"):
+            raise
+        lacking = Uninstalled(f"this command needs {error.name}", todo="pip install 'persona-forge[forge,local]'")
+        sys.stderr.write(f"persona-forge: {lacking}\n")
+        sys.exit(lacking.exit_code)
     except SystemExit as error:
         if error.code != INTERRUPTED:
             raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from persona_forge.cli.words import Dir, Json
-from persona_forge.core.errors import RunMismatch
+from persona_forge.core.errors import RunMismatch, Uninstalled
 
 if TYPE_CHECKING:
     from persona_forge.dataset.folder import Folder
@@ -63,7 +63,12 @@ def verify(
             verdict = "holds" if check.ok else f"BROKEN by {check.broken:,}: {check.example}"
             show.out.print(f"{check.name:<12} {check.asks}  {verdict}", markup=False)
     sound = all(c.ok for c in checks)
-    certificate = report.certificate(run, t) if t and sound and run.names("personas") else None
+    certificate = None
+    if t and sound and run.names("personas"):
+        try:
+            certificate = report.certificate(run, t)
+        except Uninstalled as error:  # the checks stand without it
+            show.err.print(str(error), markup=False)
     if json:
         show.as_json({"checks": list(map(asdict, checks)), "certificate": certificate and certificate.as_json()})
     elif certificate:

@@ -5,6 +5,7 @@ ForgeError                  says what was given, what is allowed and what to do 
 │   ├── ConfigError         a config file or key
 │   ├── OntologyError       a trait file: contradiction, typo, unsatisfiable whole
 │   ├── SeedsError          a seed source as a whole (a single bad row is a reject instead)
+│   ├── Uninstalled         a command that needs an extra which is not installed
 │   ├── EngineError         an engine that was named and cannot be had: no key, not installed, unknown
 │   └── RunMismatch         the folder holds another run, or a run made with other settings
 ├── Transient               may pass when tried again: 429, 5xx, time-outs, resets
@@ -66,6 +67,10 @@ class SeedsError(Misuse):
 
 
 class EngineError(Misuse):
+    pass
+
+
+class Uninstalled(Misuse):
     pass
 
 

@@ -19,6 +19,7 @@ import pytest
 from small_runs import command, config_file, rows, sealed, settings
 
 from persona_forge.dataset.folder import Folder
+from persona_forge.pipeline import PIPELINE
 
 SERVER_S = 120
 """A server starts in 10 s on an idle machine."""
@@ -102,7 +103,7 @@ def test_the_server_shows_a_task_a_shard_and_the_funnel_and_a_sample(server: dic
     told: dict[str, Any] = json.loads(_python(server, READ_BACK, run))
     maps = {"expand": 4, "scripts": 2, "speak": 2, "measure": 2, "check_words": 2}
     shards = [f"{stage}: g000-{n:04d}" for stage, count in maps.items() for n in range(count)]
-    stages = ("seeds", "allot", "expand", "scenes", "scripts", "cast", "speak", "measure", "check_words")
+    stages = tuple(s.name for s in PIPELINE)
     assert told["state"] == "Completed"
     assert told["states"] == ["Completed"]
     assert told["tasks"] == sorted([*shards, *(f"{stage}: plan" for stage in stages)])
