@@ -35,7 +35,7 @@ PERSONAS: dict[str, Any] = {
     "row_group_size": 2**18,
     "data_page_size": 2**16,
 }
-"""Four bytes of five are random ids, and traits are packed in bits: zstd would save a sixth for a third more time.
+"""Three bytes of four are random ids, and traits are packed in bits: zstd would save a sixth for a quarter more time.
 Every value stands in every row group, so statistics would skip nothing; pages of this size stay in the cache."""
 
 

@@ -73,8 +73,9 @@ def _binary(ids: npt.NDArray[np.uint64]) -> pl.Series:
 
 def _runs(quotas: pl.DataFrame, lengths: list[int]) -> dict[str, pl.Series]:
     """What a quota says of its seed, as often as the seed has rows."""
-    kinds = {"seed_id": quotas["seed_id"].unique(maintain_order=True), "language": LANGUAGES, "split": SPLITS}
-    said = quotas.select(pl.col(name).cast(pl.Enum(values)) for name, values in kinds.items())
+    seeds = pl.Enum(quotas["seed_id"].unique(maintain_order=True))
+    kinds = {"seed_id": seeds, "language": pl.Enum(LANGUAGES), "split": pl.Enum(SPLITS)}
+    said = quotas.select(pl.col(name).cast(kind) for name, kind in kinds.items())
     return said[np.repeat(np.arange(quotas.height, dtype=np.uint32), lengths)].to_dict()
 
 

@@ -29,14 +29,15 @@ def draw(law: Law, run_key: int, seed_id: str, first: int, stop: int) -> tuple[C
         raise ForgeError(f"rows {first} to {stop} of seed {seed_id!r}", allowed="0 ≤ first ≤ stop")
     stop = law.room(stop)
     key = key64(str(run_key), seed_id)
-    listable = not law.at_least(LISTABLE + 1)
     easy = stop if law.at_least(4 * stop) else min(stop, law.total // 4)
-    codes, ids, done = drawn(law, key, seed_id, easy, FEW_ATTEMPTS if listable else MOST_ATTEMPTS)
-    if done < easy and not listable:
-        raise ForgeError(
-            f"seed {seed_id!r}: row {done} was drawn {MOST_ATTEMPTS:,} times and always stood before",
-            todo="ask for fewer rows of this seed, or make its weights less uneven",
-        )
+    codes, ids, done = drawn(law, key, seed_id, easy, FEW_ATTEMPTS)
+    if done < easy and law.at_least(LISTABLE + 1):  # asked only now: an exact count may be dear
+        codes, ids, done = drawn(law, key, seed_id, easy, MOST_ATTEMPTS)
+        if done < easy:
+            raise ForgeError(
+                f"seed {seed_id!r}: row {done} was drawn {MOST_ATTEMPTS:,} times and always stood before",
+                todo="ask for fewer rows of this seed, or make its weights less uneven",
+            )
     if done < stop:
         codes, ids = extended(law, key, seed_id, codes[:, :done], ids[:done], stop)
     return codes[:, first:], ids[first:]
