@@ -185,11 +185,22 @@ def report(folder: Folder, json: bool) -> None:
     out.print()
     funnel_table(steps)
     out.print()
+    if short := _short(folder, steps):
+        out.print(f"{short}\n", markup=False)
     markdown(sample(folder))
     where = f"Everything is in {folder.root}/ (<table>/<shard>.parquet, sealed in seals/)"
     out.print(f"\n{where}. What to type next:", markup=False)
     for line in _next(folder, steps):
         out.print(f"  {line}", markup=False)
+
+
+def _short(folder: Folder, steps: Sequence[Step]) -> str:
+    """Whether the seeds have fewer different rows than were asked for."""
+    asked = folder.read_card()["config"]["personas"]["rows"]
+    made = next((s for s in steps if s.table == "personas"), None)
+    if made is None or made.waiting or not made.rows or made.rows >= asked:
+        return ""
+    return f"{asked:,} personas were asked for; these seeds have {made.rows:,} different ones and no more."
 
 
 def _next(folder: Folder, steps: Sequence[Step]) -> Iterator[str]:

@@ -165,3 +165,14 @@ def test_a_covering_array_is_csv_with_a_header(tmp_path: Path) -> None:
     assert (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines() == rows
     model.write_text("{ A, B } @ 2\n", encoding="utf-8")
     assert typed("cover", model).returncode == 2
+
+
+def test_seeds_that_have_fewer_rows_than_were_asked_for_say_so(tmp_path: Path, seeds: Path) -> None:
+    value = "{ weight = 1, label = { en = 'x', zh = 'x' }, phrase = { en = 'x', zh = 'x' } }"
+    head = "[dimensions.%s]\nlabel = { en = 'x', zh = 'x' }\n[dimensions.%s.values]\n"
+    traits = "".join(head % (d, d) + f"a = {value}\nb = {value}\n" for d in ("one", "two", "three"))
+    (tmp_path / "traits.toml").write_text(traits, encoding="utf-8")
+    few = settings(seeds, seeds__ontology=str(tmp_path / "traits.toml"))
+    said = typed("expand", config_file(tmp_path / "run.toml", few), "--out", tmp_path / "run")
+    assert said.returncode == 0
+    assert "1,500 personas were asked for; these seeds have 80 different ones and no more." in said.stdout
