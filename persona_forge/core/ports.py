@@ -1,7 +1,7 @@
 """The three doors to the world outside: Chat (a language model), Voice (a synthesiser), Ear (a recogniser).
 
 A stage is handed a port and knows nothing of who stands behind it; engines/ implements them, one file a vendor, and
-engines/contract.py holds the tests that every implementation must pass. Chat is async, because its time is spent
+engines/contract_*.py hold the tests that every implementation must pass. Chat is async, because its time is spent
 waiting; the other two are sync, because their time is spent computing.
 """
 
