@@ -130,6 +130,7 @@ def _row(record: Record, ontology: Ontology, lexicons: Mapping[str, Lexicon]) ->
         "seed_id": seed.seed_id or digest("seed", source, seed.prose),
         "language": language,
         "source": source,
+        "flags": [],
         "extras": canonical(seed.model_extra or {}),
     }
 

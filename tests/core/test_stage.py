@@ -63,7 +63,7 @@ def test_what_a_stage_is_handed_is_what_its_parameters_are_called() -> None:
     [
         ((PLAN, SOURCE), r"'allot' reads \['seeds'\], which no stage before it writes", "nothing yet"),
         ((SOURCE, PLAN, replace(MAP, reads=("quotas", "scripts"))), r"reads \['scripts'\]", "seeds, quotas"),
-        ((replace(SOURCE, writes="sedes"),), "writes unknown table 'sedes'", "seeds, quotas, weights, cover"),
+        ((replace(SOURCE, writes="sedes"),), "writes unknown table 'sedes'", "seeds, families, quotas, weights, cover"),
         ((SOURCE, replace(SOURCE, name="more")), "'seeds' and 'more' both write 'seeds'", ""),
         ((SOURCE, replace(PLAN, name="seeds")), "two stages are called 'seeds'", ""),
         ((SOURCE, replace(PLAN, function=gather)), r"declares that it reads \['seeds'\], but its function", ""),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from persona_forge.core.tables.act1 import COVER, PERSONAS, QUOTAS, RESERVED, SEEDS, WEIGHTS, personas
+from persona_forge.core.tables.act1 import COVER, FAMILIES, PERSONAS, QUOTAS, RESERVED, SEEDS, WEIGHTS, personas
 from persona_forge.core.tables.act2 import SCENES, SCRIPTS
 from persona_forge.core.tables.act3 import CASTING, CHECKS, CLIPS, MEASURES
-from persona_forge.core.tables.ledger import REJECTS
+from persona_forge.core.tables.ledger import EVENTS, REJECTS
 from persona_forge.core.tables.schema import Column, Table
 
 TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         SEEDS,
+        FAMILIES,
         QUOTAS,
         WEIGHTS,
         COVER,
@@ -22,6 +23,7 @@ TABLES: dict[str, Table] = {
         CLIPS,
         MEASURES,
         CHECKS,
+        EVENTS,
         REJECTS,
     )
 }
@@ -31,6 +33,8 @@ __all__ = [
     "CHECKS",
     "CLIPS",
     "COVER",
+    "EVENTS",
+    "FAMILIES",
     "MEASURES",
     "PERSONAS",
     "QUOTAS",

@@ -11,7 +11,7 @@ from persona_forge.core.tables.schema import Column, Table, category, count, rea
 
 SEEDS = Table(
     "seeds",
-    1,
+    2,
     "One persona as authored.",
     "seed_id",
     (
@@ -46,7 +46,26 @@ SEEDS = Table(
         Column("source", text, "Where the seed comes from."),
         Column("licence", text, "The licence it comes under (SPDX where there is one)."),
         Column("review", text, "new, approved or rejected."),
+        Column(
+            "flags",
+            rows(kind=text, evidence=text, detail=text),
+            "What a person should look at: the kind, the words that raised it, and why it matters.",
+        ),
         Column("extras", text, "JSON: what the source had and no column here holds."),
+    ),
+)
+
+FAMILIES = Table(
+    "families",
+    1,
+    "Which seeds are much alike: a family stands in one split alone.",
+    "seed_id",
+    (
+        Column("seed_id", text, "The seed."),
+        Column("family", text, "The seed_id of the first of its family; its own where it stands alone."),
+        Column("near", text, "The seed that it is most alike; null where it stands alone.", nullable=True),
+        Column("similarity", real, "How alike the two are, from 0 to 1."),
+        Column("split", text, "train, validation or test: of the whole family."),
     ),
 )
 
