@@ -183,6 +183,7 @@ def _row(
     return {
         "script_id": digest("script", scene["scene_id"], chat.engine, chat.model, str(sample)),
         **{k: scene[k] for k in ("scene_id", "persona_id", "seed_id", "language", "split")},
+        "probe_turn": None,
         "turns": turns,
         "engine": chat.engine,
         "model": chat.model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from persona_forge.core.tables.act1 import COVER, FAMILIES, PERSONAS, QUOTAS, RESERVED, SEEDS, WEIGHTS, personas
-from persona_forge.core.tables.act2 import SCENES, SCRIPTS
+from persona_forge.core.tables.act2 import CANDIDATES, JUDGEMENTS, PAIRS, SCENES, SCRIPTS
 from persona_forge.core.tables.act3 import CASTING, CHECKS, CLIPS, MEASURES
 from persona_forge.core.tables.ledger import EVENTS, REJECTS
 from persona_forge.core.tables.schema import Column, Table
@@ -19,6 +19,9 @@ TABLES: dict[str, Table] = {
         PERSONAS,
         SCENES,
         SCRIPTS,
+        CANDIDATES,
+        JUDGEMENTS,
+        PAIRS,
         CASTING,
         CLIPS,
         MEASURES,
@@ -29,13 +32,16 @@ TABLES: dict[str, Table] = {
 }
 
 __all__ = [
+    "CANDIDATES",
     "CASTING",
     "CHECKS",
     "CLIPS",
     "COVER",
     "EVENTS",
     "FAMILIES",
+    "JUDGEMENTS",
     "MEASURES",
+    "PAIRS",
     "PERSONAS",
     "QUOTAS",
     "REJECTS",
