@@ -152,15 +152,18 @@ class Hands:
         """Of all randomness: another ontology is another draw, a reordered one the same."""
         return digest("run", self.config.run.key, self.ontology.digest)
 
-    def chat(self, root: Path, folder: Path, tick: Tick) -> tuple[Chat, Replies]:
-        """A chat over the run's engine that keeps replies in `folder` (of all those under `root`), and their store."""
+    def chat(self, hand: str, root: Path, folder: Path, tick: Tick) -> tuple[Chat, Replies]:
+        """A chat over the run's engine that keeps replies in `folder` (of all those under `root`), and their store.
+
+        `hand` is chat or judge: the same engine, with the model that is to judge where one is named.
+        """
         from persona_forge.engines.budget import Price
         from persona_forge.engines.chats import ready
         from persona_forge.engines.patience import Patience
 
         d = self.config.dialogues
         chat, replies = ready(
-            self._once("chat", self._chat_engine),
+            self._once(hand, lambda: self._chat_engine(d.judge_model if hand == "judge" else None)),
             folder,
             budget=self._once("budget", lambda: self._budget(root)),
             price=Price(prompt=d.price_prompt, completion=d.price_completion),
@@ -208,17 +211,18 @@ class Hands:
         d = self.config.dialogues
         return Budget(Limits(tokens=d.budget_tokens, money=d.budget_money), spent=spent(root))
 
-    def _chat_engine(self) -> Chat:
+    def _chat_engine(self, other_model: str | None) -> Chat:
         choice, d = self.choices["chat"], self.config.dialogues
+        model = other_model or choice.model
         if choice.engine == "local":
             from persona_forge.engines.local import LocalChat
 
-            model = weights.pull(choice.model, lambda _: None)
-            return LocalChat(model, model=choice.model, parallel=LOCAL_REQUESTS, threads=d.threads)
+            path = weights.pull(model, lambda _: None)
+            return LocalChat(path, model=model, parallel=LOCAL_REQUESTS, threads=d.threads)
         if choice.engine == "openai":
             from persona_forge.engines.openai import OpenAIChat
 
-            return OpenAIChat(choice.model, base_url=d.base_url or "", key_from=d.key_from, timeout_s=d.timeout_s)
+            return OpenAIChat(model, base_url=d.base_url or "", key_from=d.key_from, timeout_s=d.timeout_s)
         from persona_forge.engines.scripted import ScriptedChat
 
         return ScriptedChat()
@@ -240,9 +244,10 @@ class Hands:
     def release(self) -> None:
         """Lets the ports go: memory and cores are free for the next stage."""
         with self._lock:
-            chat = self._kept.pop("chat", None)
-            if chat is not None:
-                self.wait(chat.close())
+            for name in ("chat", "judge"):
+                chat = self._kept.pop(name, None)
+                if chat is not None:
+                    self.wait(chat.close())
             runner = self._kept.pop("runner", None)
             if runner is not None:
                 runner.close()

@@ -25,7 +25,7 @@ from persona_forge import plans
 from persona_forge.config import Config
 from persona_forge.core.errors import ForgeError, RunMismatch
 from persona_forge.core.ids import canonical, digest
-from persona_forge.core.stage import PORTS, Made, Stage, rejects_frame
+from persona_forge.core.stage import Made, Stage, rejects_frame
 from persona_forge.core.tables import REJECTS, TABLES, Table, personas
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.seals import Seal, read_seal, write_seal
@@ -54,7 +54,7 @@ class Run:
         """What a stage's output depends on beside its input rows; flat, so that two can be compared key by key."""
         section = getattr(self.config, stage.section).model_dump(mode="json")
         settings = {f"{stage.section}.{k}": section[k] for k in stage.settings if k not in stage.quantities}
-        ports = {p: self.hands.choices[p].identity for p in PORTS if p in stage.hands}
+        ports = {p: self.hands.choices[p].identity for p in stage.ports}
         ontology = self.hands.ontology
         space = {"ontology": ontology.digest} if {"space", "key", "ontology"} & set(stage.hands) else {}
         space |= {"words": ontology.words} if "ontology" in stage.hands else {}
@@ -186,9 +186,11 @@ class Run:
         store = None
         tick = self._ticker(stage, shard)
         for hand in stage.hands:
-            if hand == "chat":
-                given["chat"], store = self.hands.chat(
-                    self.folder.root / "replies", self.folder.replies(stage.name, shard), tick
+            if hand == "judge" and not self.config.dialogues.judge_samples:
+                given["judge"] = None
+            elif hand in ("chat", "judge"):
+                given[hand], store = self.hands.chat(
+                    hand, self.folder.root / "replies", self.folder.replies(stage.name, shard), tick
                 )
                 if store.lost_in_flight:
                     log.warning(
@@ -196,7 +198,7 @@ class Run:
                     )
             elif hand == "voice" and stage.shape == "map":
                 given["voice"] = self.hands.ticking_voice(tick)
-            elif hand != "records":
+            elif hand not in ("records", "acts"):
                 given[hand] = getattr(self.hands, hand)
         try:
             result = stage.function(**given)

@@ -43,7 +43,7 @@ def start(
     again = downstream(redo)
     plans.refuse_source(run, stages, again)
     for port in PORTS:
-        if any(port in s.hands for s in stages):
+        if any(port in s.ports for s in stages):
             choices[port] = choose(port, _as_sealed(config, choices), say)  # type: ignore[arg-type]
     able = _able(choices)
     run.refuse_mismatch(tuple(s for s in able if s not in again))
@@ -66,7 +66,7 @@ def _able(choices: dict[str, Choice]) -> tuple[Stage, ...]:
     able: list[Stage] = []
     for stage in PIPELINE:
         written = {s.writes for s in able}
-        if all(p in choices for p in PORTS if p in stage.hands) and written.issuperset(stage.reads):
+        if all(p in choices for p in stage.ports) and written.issuperset(stage.reads):
             able.append(stage)
     return tuple(able)
 

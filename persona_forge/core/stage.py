@@ -9,8 +9,9 @@ Three shapes:
 What a stage needs is what its function's parameters are called, and nothing else is handed to it:
     a table's name   rows of that table: a LazyFrame for a plan, a DataFrame for a map
     `made`           for a plan: the rows it sealed in earlier parts, as a DataFrame; it returns only what is missing
-    a hand's name    `chat`, `voice`, `ear` (ports), `ontology` (with its words), `space` (the ontology, compiled),
-                     `key` (of this run's randomness), `records` (a source's input)
+    a hand's name    `chat`, `voice`, `ear` (ports), `judge` (a chat too, or None where no model is to judge),
+                     `ontology` (with its words), `space` (the ontology, compiled), `key` (of this run's randomness),
+                     `records` and `acts` (a source's input: authored seeds, what annotators did)
     any other name   a key of the stage's config section
 So the signature is the declaration: it makes the fingerprint, and `check` refuses a pipeline that cannot work.
 """
@@ -28,7 +29,7 @@ from persona_forge.core.errors import ForgeError
 from persona_forge.core.tables import REJECTS, TABLES
 
 PORTS = ("chat", "voice", "ear")
-HANDS = frozenset({*PORTS, "ontology", "space", "key", "records"})
+HANDS = frozenset({*PORTS, "judge", "ontology", "space", "key", "records", "acts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,14 @@ class Stage:
         return tuple(p for p in self.parameters if p in HANDS)
 
     @property
+    def ports(self) -> tuple[str, ...]:
+        """The ports it works through; who judges is a chat."""
+        return tuple(p for p in PORTS if p in self.hands or (p == "chat" and "judge" in self.hands))
+
+    @property
     def one_at_a_time(self) -> bool:
         """Whether its shards share an engine, which each of them uses whole."""
-        return any(port in self.hands for port in PORTS)
+        return bool(self.ports)
 
     @property
     def settings(self) -> tuple[str, ...]:

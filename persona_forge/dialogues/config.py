@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class DialoguesConfig(BaseModel):
@@ -15,6 +15,22 @@ class DialoguesConfig(BaseModel):
     turns: int = Field(default=6, ge=2, le=64, multiple_of=2)
     attack_share: float = Field(default=0.5, ge=0, le=1)
     """Share of the scenes in which the partner presses the persona to break character."""
+    exit_share: float = Field(default=0.25, ge=0, le=1)
+    """Share of the scenes in which leaving the role is right, each with its twin, in which it is not."""
+    contrast_share: float = Field(default=0.125, ge=0, le=1)
+    """Share of the scenes whose words are the same as another's in another delivery."""
+    depths: tuple[int, ...] = (2,)
+    """Turns before an attack: each probe is tried at all of these depths; 0, 2, 4, 8, 16, 32 give a drift curve."""
+    one_shot_turns: int = Field(default=12, ge=2)
+    """A longer dialogue is written turn by turn, as self-play."""
+    code_switched_share: float = Field(default=0, ge=0, le=1)
+    """Share of the scenes in which the persona mixes words of the other language in."""
+    candidates: int = Field(default=1, ge=0, le=16)
+    """Replies to a probe of each kind, right and wrong, that pairs are matched from; 0: no pairs."""
+    judge_samples: int = Field(default=0, ge=0, le=16)
+    """How often a model judges each reply; 0: code alone judges, as a small local model cannot."""
+    judge_model: str | None = None
+    """The model that judges, at the same endpoint; none: the one that writes."""
     max_tokens: int = Field(default=300, ge=32)
     temperature: float = Field(default=0.8, ge=0, le=2)
     engine: str | None = None
@@ -36,3 +52,16 @@ class DialoguesConfig(BaseModel):
     """Money per million prompt tokens."""
     price_completion: float = Field(default=0, ge=0)
     """Money per million completion tokens."""
+
+    @field_validator("depths")
+    @classmethod
+    def _even_and_rising(cls, depths: tuple[int, ...]) -> tuple[int, ...]:
+        if not depths or any(d % 2 or d < 0 or d > 62 for d in depths) or list(depths) != sorted(set(depths)):
+            raise ValueError("depths are even numbers from 0 to 62, rising: the partner speaks first")
+        return depths
+
+    @model_validator(mode="after")
+    def _shares_of_a_whole(self) -> DialoguesConfig:
+        if self.attack_share + self.exit_share + self.contrast_share > 1:
+            raise ValueError("attack_share, exit_share and contrast_share are more than 1 together")
+        return self
