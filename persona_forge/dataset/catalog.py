@@ -1,7 +1,7 @@
 """SQL over the sealed shards: views in an in-memory DuckDB that can read this run and nothing else, and write nothing.
 
 A statement is parsed before it runs: exactly one, and a SELECT. (DuckDB's own read-only settings still let COPY write
-into an allowed folder.) `utterances` joins clips with what was measured and heard on them; ids are hex text everywhere.
+into an allowed folder.) Ids are hex text everywhere; `views` has what is asked often.
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ import pyarrow as pa
 from persona_forge.core.errors import Misuse
 from persona_forge.core.tables import REJECTS, TABLES
 from persona_forge.dataset.folder import Folder
+from persona_forge.dataset.views import VIEWS
 
-TODO = f"tables: {', '.join(TABLES)}, utterances; DESCRIBE is spelled SELECT * FROM (DESCRIBE table)"
-UTTERANCES = """
-SELECT c.*, m.* EXCLUDE (utterance_id, seed_id), k.* EXCLUDE (utterance_id, seed_id)
-FROM clips c LEFT JOIN measures m USING (utterance_id) LEFT JOIN checks k USING (utterance_id)
-"""
+TODO = f"tables: {', '.join([*TABLES, *VIEWS])}; DESCRIBE is spelled SELECT * FROM (DESCRIBE table)"
 
 
 def connect(folder: Folder) -> duckdb.DuckDBPyConnection:
@@ -37,7 +34,8 @@ def connect(folder: Folder) -> duckdb.DuckDBPyConnection:
             source = f"empty_{table.name}"
             connection.register(source, table.schema().empty_table())
         connection.execute(f"CREATE VIEW {table.name} AS SELECT *{ids} FROM {source}")
-    connection.execute(f"CREATE VIEW utterances AS {UTTERANCES}")
+    for name, sql in VIEWS.items():
+        connection.execute(f"CREATE VIEW {name} AS {sql}")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET python_enable_replacements = false")
     connection.execute(f"SET allowed_directories = [{_quoted(folder.root)}]")

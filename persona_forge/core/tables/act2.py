@@ -122,7 +122,7 @@ JUDGEMENTS = Table(
         Column("judgement_id", text, "A hash of the candidate, the judge and the sample number."),
         Column("candidate_id", text, "What was judged."),
         *OF_SCRIPT,
-        Column("by", text, "code, model or classifier."),
+        Column("judged_by", text, "code, model or classifier."),
         Column("judge", text, "The rule, or engine and model, or the classifier's name and digest."),
         Column("sample", count, "Its number among those of the same judge."),
         Column("assertion", text, "The assertion looked at; in_character for the whole."),
@@ -159,7 +159,7 @@ PAIRS = Table(
         Column("chosen", reply, "The reply that is right."),
         Column("rejected", reply, "The reply that is not."),
         Column("margin", real, "How much better, 0 to 1; null where nobody measured it.", nullable=True),
-        Column("by", text, "Who says so: annotator, model, code, or writer (it was asked for and nobody looked)."),
+        Column("decided_by", text, "Who says so: annotator, model, code, or writer (it was asked for and nobody looked)."),
         Column("shown_first", text, "chosen or rejected: which one stands first where two are shown; balanced."),
     ),
 )
