@@ -83,7 +83,7 @@ def test_a_statement_that_is_no_plain_select_of_this_run_is_refused(finished: Pa
     with pytest.raises(Misuse) as error:
         query(Folder(finished), statement.format(out=finished))
     assert error.value.exit_code == 2
-    assert "seeds, quotas, weights, cover, personas" in error.value.todo
+    assert "seeds, families, quotas, weights, cover, personas" in error.value.todo
     assert (sealed(finished), sorted(finished.rglob("*"))) == (before, files)
 
 
