@@ -3,7 +3,8 @@
 A plan is asked again whenever the quantities or its input differ from what it last saw; it returns only the rows that
 are missing, and they become the next part. A part whose own input files have changed is made again in its place, from
 the same files and quantities as before. A source is read again when its files have changed: its records go to the
-parts that have them already, and new ones to a new part; a seed that is gone from its file stays.
+parts that have them already, and new ones to a new part; a seed that is gone from its file stays. What annotators did
+on this run (`events/` in its folder) is a source of one part.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from persona_forge.beside import beside
 from persona_forge.core.errors import ConfigError, Corrupt, RunMismatch, SeedsError
 from persona_forge.core.ids import canonical, digest
 from persona_forge.core.stage import Made, Stage, rejects_frame
+from persona_forge.dataset.events import EventLog
 from persona_forge.dataset.seals import Seal, write_seal
 from persona_forge.dataset.shards import digest_of, sha256, write_text
 from persona_forge.personas.readers import read, seed_files
@@ -38,10 +40,12 @@ def read_text(path: Path) -> str:
 
 def update(run: Run, stage: Stage) -> None:
     """Brings the parts of a source or plan up to date with its input and quantities."""
-    if stage.shape == "source":
-        _update_source(run, stage)
-    else:
+    if stage.shape == "plan":
         _update_plan(run, stage)
+    elif "acts" in stage.hands:
+        _update_acts(run, stage)
+    else:
+        _update_source(run, stage)
 
 
 def _part(number: int) -> str:
@@ -120,7 +124,7 @@ def _seal_part(
 def refuse_source(run: Run, stages: tuple[Stage, ...], again: tuple[Stage, ...]) -> None:
     """Raises SeedsError for files that hold no seed, and RunMismatch for those of another run."""
     for stage in stages:
-        if stage.shape != "source":
+        if "records" not in stage.hands:
             continue
         asked, files = _asked(run)
         seals = run.folder.seals(stage.writes) if stage not in again else []
@@ -165,6 +169,19 @@ def _update_source(run: Run, stage: Stage) -> None:
             write_seal(run.folder.seal(stage.writes, seal.shard), replace(seal, asked=asked))
         else:
             _seal_records(run, stage, seal.shard, made, began, asked)
+
+
+def _update_acts(run: Run, stage: Stage) -> None:
+    """One part, made anew whenever an annotator has done something since."""
+    folder = run.folder.root / "events"
+    files = sorted(folder.glob("*.jsonl"))
+    asked = {"files": [[p.name, sha256(p)] for p in files]}
+    if not _up_to_date(run, run.folder.seals(stage.writes), asked):
+        began = perf_counter()
+        acts = [
+            event for app in sorted({p.name.partition(".")[0] for p in files}) for event in EventLog(folder, app).news()
+        ]
+        _seal_records(run, stage, _part(0), run.call(stage, {"acts": acts}, _part(0)), began, asked)
 
 
 def _paths(run: Run) -> list[Path]:
