@@ -1,9 +1,9 @@
 """The page: every stage, in order. Read it top to bottom and you know the project.
 
-Act 1 reads authored seeds and pins what their prose states, shares the rows asked for among them, and expands each into
-valid, unique vectors of traits. Act 2 chooses a few personas, puts each in a scene, under pressure or not, and has a
-language model write the dialogue with its direction. Act 3 casts voices, speaks every turn, measures what came out and
-checks the words by ear.
+Act 1 reads authored seeds and pins what their prose states, finds those that are alike, shares the rows asked for among
+them, and expands each into valid, unique vectors of traits. Act 2 chooses a few personas, puts each in a scene, under
+pressure or not, and has a language model write the dialogue with its direction. Act 3 casts voices, speaks every turn,
+measures what came out and checks the words by ear.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from persona_forge.personas.allot import allot
 from persona_forge.personas.cover import cover
 from persona_forge.personas.curate import curate
 from persona_forge.personas.expand import expand
+from persona_forge.personas.families import families
 from persona_forge.personas.fit import fit
 from persona_forge.speech.cast import cast
 from persona_forge.speech.speak import speak
@@ -23,8 +24,9 @@ from persona_forge.speech.verify import checks, measures
 # fmt: off
 PIPELINE = (
     #     name           shape     reads                  writes      v  function  section, quantities
-    Stage("seeds",       "source", (),                    "seeds",    1, curate,   "seeds"),
-    Stage("allot",       "plan",   ("seeds",),            "quotas",   1, allot,    "personas",
+    Stage("seeds",       "source", (),                    "seeds",    2, curate,   "seeds"),
+    Stage("families",    "plan",   ("seeds",),            "families", 1, families, "personas"),
+    Stage("allot",       "plan",   ("seeds", "families"), "quotas",   2, allot,    "personas",
           ("rows", "rows_per_shard")),
     Stage("fit",         "plan",   ("quotas", "seeds"),   "weights",  1, fit,      "personas", once=True),
     Stage("cover",       "plan",   ("quotas", "seeds"),   "cover",    1, cover,    "personas", ("rows",), once=True),
@@ -42,7 +44,7 @@ PIPELINE = (
 # fmt: on
 
 ACTS = {
-    "expand": ("seeds", "allot", "fit", "cover", "expand"),
+    "expand": ("seeds", "families", "allot", "fit", "cover", "expand"),
     "script": ("scenes", "scripts"),
     "speak": ("cast", "speak", "measure", "check_words"),
 }

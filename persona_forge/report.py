@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from persona_forge.beside import beside
 from persona_forge.core.errors import Uninstalled
 from persona_forge.core.stage import Reject
@@ -17,6 +19,7 @@ from persona_forge.dataset.funnel import Step, funnel
 
 if TYPE_CHECKING:
     from persona_forge.dataset.certificate import Certificate
+    from persona_forge.space.model import Ontology
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,22 @@ def _seconds(path: Path) -> dict[str, float]:
     return {stage: sum(t) / len(t) for stage, t in times.items()}
 
 
-def check_seeds(paths: Sequence[Path]) -> tuple[int, tuple[Reject, ...]]:
-    """How many seeds these files hold, and the records that are none; under the bundled ontology."""
-    from persona_forge.personas.curate import curate
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Files of seeds as a run would read them, under the bundled ontology."""
+
+    seeds: pl.DataFrame
+    """Those that can be used."""
+    rejects: tuple[Reject, ...]
+    flags: tuple[tuple[str, str, str, str], ...]
+    """Of these seeds: the record's place, and the flag's kind, evidence and detail."""
+    ontology: Ontology
+
+
+def look_over(paths: Sequence[Path]) -> Checked:
+    from persona_forge.core.tables import SEEDS
+    from persona_forge.personas.config import SeedsConfig
+    from persona_forge.personas.curate import curated
     from persona_forge.personas.evidence import contradictions
     from persona_forge.personas.readers import read, seed_files
     from persona_forge.space.compile import compile_space
@@ -91,9 +107,16 @@ def check_seeds(paths: Sequence[Path]) -> tuple[int, tuple[Reject, ...]]:
 
     path = beside("seeds", "traits.toml")
     space = compile_space(read_ontology(path.read_text(encoding="utf-8"), path.name))
-    made = curate(records=read(seed_files(paths)), ontology=space.ontology)
-    dead = tuple(contradictions(space, made.rows))
-    return made.rows.height - len(dead), (*made.rejects, *dead)
+    found = [(r.where, x) for r, x in curated(read(seed_files(paths)), space.ontology, SeedsConfig().hold)]
+    rows = [(where, x) for where, x in found if not isinstance(x, Reject)]
+    seeds = SEEDS.frame([row for _, row in rows])
+    dead = tuple(contradictions(space, seeds))
+    return Checked(
+        seeds.filter(~pl.col("seed_id").is_in([r.seed_id for r in dead])),
+        (*(x for _, x in found if isinstance(x, Reject)), *dead),
+        tuple((where, f["kind"], f["evidence"], f["detail"]) for where, row in rows for f in row["flags"]),
+        space.ontology,
+    )
 
 
 def certificate(folder: Folder, t: int) -> Certificate:

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from persona_forge.cli import asking, authoring, running
+from persona_forge.cli import asking, authoring, cards, curating, desks, importing, running
 from persona_forge.core.errors import ForgeError, Stopped, Uninstalled
 
 ABOUT = "Grow authored persona seeds into training data for voice models that stay in character."
@@ -39,7 +39,12 @@ app.command()(asking.engines)
 app.add_typer(seeds, name="seeds")
 app.add_typer(traits, name="traits")
 app.add_typer(weights, name="weights")
-seeds.command("check")(authoring.seeds_check)
+seeds.command("check")(curating.seeds_check)
+seeds.command("topics")(curating.seeds_topics)
+seeds.command("import")(importing.seeds_import)
+seeds.command("review")(desks.seeds_review)
+seeds.command("adopt")(desks.seeds_adopt)
+seeds.command("export")(cards.seeds_export)
 traits.command("check")(authoring.traits_check)
 traits.command("show")(authoring.traits_show)
 traits.command("count")(authoring.traits_count)

@@ -1,4 +1,4 @@
-"""The commands of those who write: seeds, traits, and covering arrays."""
+"""The commands of those who write traits, and covering arrays."""
 
 from __future__ import annotations
 
@@ -15,27 +15,6 @@ TraitFile = Annotated[
     typer.Argument(help="A trait file; the bundled one, if none is named.", metavar="[FILE]", show_default=False),
 ]
 Given = Annotated[list[str] | None, typer.Option("--given", help="Fix a trait; may be repeated.", metavar="DIM=VALUE")]
-
-
-def seeds_check(
-    paths: Annotated[
-        list[Path], typer.Argument(help="Files or folders of seeds.", metavar="PATH…", show_default=False)
-    ],
-    json: Json = False,
-) -> None:
-    """Read seeds as a run would; exit code 1 if a record cannot be used, each named with its line."""
-    from persona_forge import show
-    from persona_forge.report import check_seeds
-
-    good, rejects = check_seeds(paths)
-    if json:
-        show.as_json({"seeds": good, "rejects": [{"reason": r.reason, "detail": r.detail} for r in rejects]})
-    else:
-        for r in rejects:
-            show.out.print(f"{r.reason}: {r.detail}", markup=False)
-        show.out.print(f"{good} seeds can be used, {len(rejects)} records cannot")
-    if rejects:
-        raise typer.Exit(1)
 
 
 def cover(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import polars as pl
 
 UTTERANCES = """
 SELECT c.*, m.* EXCLUDE (utterance_id, seed_id), k.* EXCLUDE (utterance_id, seed_id)
@@ -33,12 +33,11 @@ VIEWS = {"utterances": UTTERANCES, "drift": DRIFT, "half_life": HALF_LIFE}
 """In this order: a later one may read those before it."""
 
 
-def drift_chart(rows: list[dict[str, Any]], path: str) -> None:
+def drift_chart(drift: pl.DataFrame, path: str) -> None:
     """In-character score over depth, a line an attack and a panel a language; `path` ends in .svg, .png or .html."""
     import altair as alt
 
-    table = alt.Data(values=[{k: r[k] for k in ("language", "attack", "depth", "in_character")} for r in rows])
     depth = alt.X("depth:Q", title="turns before the probe")
     score = alt.Y("mean(in_character):Q", title="in character (0–100)", scale=alt.Scale(domain=[0, 100]))
-    lines = alt.Chart(table).mark_line(point=True).encode(depth, score, alt.Color("attack:N", title=None))
+    lines = alt.Chart(drift).mark_line(point=True).encode(depth, score, alt.Color("attack:N", title=None))
     lines.properties(width=360, height=260).facet(column=alt.Column("language:N", title=None)).save(path)

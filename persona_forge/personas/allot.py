@@ -1,7 +1,8 @@
 """Shares the rows asked for among the seeds: evenly, and no seed is asked for more than it has.
 
 A level is found such that the sum of min(vectors of a seed, level) is what was asked for; the odd rows go to seeds in
-an order of their own. What a seed was allotted before stays, so that growing adds rows and rewrites none.
+an order of their own. What a seed was allotted before stays, so that growing adds rows and rewrites none. A seed that
+no family took in has no rows, and the split is its family's.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from persona_forge.core.ids import key64, unit
+from persona_forge.core.ids import key64
 from persona_forge.core.stage import Made, Reject
 from persona_forge.core.tables import QUOTAS
 from persona_forge.personas.evidence import given
@@ -20,16 +21,20 @@ from persona_forge.space.compile import Space
 def allot(
     made: pl.DataFrame,
     seeds: pl.LazyFrame,
+    families: pl.LazyFrame,
     *,
     space: Space,
     key: str,
     rows: int,
     rows_per_shard: int,
-    validation: float,
-    test: float,
 ) -> Made:
     """Quotas for what the seeds still lack; a seed whose pins contradict each other is rejected with the reason."""
-    columns = seeds.select("seed_id", "language", "pins", "withheld", "review").collect()
+    columns = (
+        seeds.select("seed_id", "language", "pins", "withheld", "review")
+        .join(families.select("seed_id", "split"), on="seed_id", maintain_order="left")
+        .collect()
+    )
+    split = dict(columns.select("seed_id", "split").iter_rows())
     done = {seed_id: int(stop) for seed_id, stop in made.group_by("seed_id").agg(pl.col("stop").max()).iter_rows()}
     rejects: list[Reject] = []
     vectors: dict[str, int] = {}
@@ -54,7 +59,7 @@ def allot(
         if room < stop - first and room < rows_per_shard:
             shard, room = shard + 1, rows_per_shard
         room -= stop - first
-        out.append({"seed_id": seed_id, "language": language[seed_id], "split": split(seed_id, validation, test),
+        out.append({"seed_id": seed_id, "language": language[seed_id], "split": split[seed_id],
                     "first": first, "stop": stop, "shard": f"{shard:04d}"})  # fmt: skip
     fresh = {row["seed_id"] for row in out} - set(done)
     return Made(QUOTAS.frame(out), taken=len(fresh) + len(rejects), rejects=tuple(rejects))
@@ -76,9 +81,3 @@ def share(rows: int, vectors: Mapping[str, int]) -> dict[str, int]:
             quota[seed_id] = vectors[seed_id]
         open_seeds = [s for s in open_seeds if quota[s] < vectors[s]]
     return quota
-
-
-def split(seed_id: str, validation: float, test: float) -> str:
-    """The split of a seed, by a hash of its id alone: stable when other seeds come and go."""
-    u = unit("split", seed_id)
-    return "test" if u < test else "validation" if u < test + validation else "train"

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from persona_forge.personas.flags import Kind
+
 
 class SeedsConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -14,6 +16,9 @@ class SeedsConfig(BaseModel):
     """Files or folders of seeds, relative to the config file; empty: the bundled starter set."""
     ontology: str | None = None
     """A trait file; none: the bundled seeds/traits.toml."""
+    hold: tuple[Kind, ...] = ("personal_data", "unsafe", "not_a_persona", "near_duplicate")
+    """Kinds of flags: a seed that has one is not used until it is approved in `seeds review`. Others are only shown:
+    distressing, minor, too_short, too_long, mixed_language, hidden_characters, formula, placeholder."""
 
 
 class TargetConfig(BaseModel):

@@ -5,11 +5,14 @@ Authored pins stand; cues add what else the prose states, and what it merely tou
 author has pinned or withheld anything, what else is open was left open on purpose, and nothing is withheld for being
 mentioned. What a field of the seed says (`authored_by` in the ontology) no drawn trait may say too. A record that is no
 seed is rejected with its place and the reason, and the others go through.
+
+What a person should look at first is flagged (see flags), and of two seeds that nearly repeat each other the later in
+reading order. A seed with a flag of a kind that is to be held is rejected too, until somebody approves it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -17,10 +20,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from persona_forge.core.ids import canonical, digest
 from persona_forge.core.stage import Made, Reject
 from persona_forge.core.tables import SEEDS
+from persona_forge.personas.flags import flags_of
 from persona_forge.personas.pins import Lexicon, find_pins, lexicon, touched
 from persona_forge.personas.readers import Record
 from persona_forge.space.model import LANGUAGES, Ontology
 from persona_forge.text.language import language_of
+from persona_forge.text.near import Originals
 from persona_forge.text.normalise import normalise
 
 SHORTEST_PROSE = 8
@@ -82,21 +87,52 @@ class Seed(BaseModel):
     review: Literal["new", "approved", "rejected"] = "new"
 
 
-def curate(*, records: Iterable[Record], ontology: Ontology) -> Made:
-    rows: dict[str, dict[str, Any]] = {}
+def curate(*, records: Iterable[Record], ontology: Ontology, hold: Collection[str]) -> Made:
+    rows: list[dict[str, Any]] = []
     rejects: list[Reject] = []
+    for _, found in curated(records, ontology, hold):
+        rejects.append(found) if isinstance(found, Reject) else rows.append(found)
+    return Made(SEEDS.frame(rows), len(rows) + len(rejects), tuple(rejects))
+
+
+def curated(
+    records: Iterable[Record], ontology: Ontology, hold: Collection[str]
+) -> Iterator[tuple[Record, dict[str, Any] | Reject]]:
+    """Each record, in order, with its row of SEEDS or the reason why it has none."""
     lexicons = {language: lexicon(ontology, language) for language in LANGUAGES}
-    taken = 0
+    domains = {d.name: d.names for d in ontology.dimensions}
+    ids: set[str] = set()
+    originals = Originals()
     for record in records:
-        taken += 1
-        row = _row(record, ontology, lexicons)
-        if isinstance(row, dict) and row["seed_id"] in rows:
-            row = _reject(record, "duplicate_id", f"a seed before it has the id {row['seed_id']!r} too", row["seed_id"])
-        if isinstance(row, Reject):
-            rejects.append(row)
-        else:
-            rows[row["seed_id"]] = row
-    return Made(SEEDS.frame(list(rows.values())), taken, tuple(rejects))
+        seed = _seed(record, domains)
+        if isinstance(seed, Seed) and seed.seed_id in ids:
+            seed = _reject(record, "duplicate_id", f"a seed before it has the id {seed.seed_id!r} too", seed.seed_id)
+        if isinstance(seed, Reject):
+            yield record, seed
+            continue
+        row = {**seed.model_dump(include=set(SEEDS.names)), "extras": canonical(seed.model_extra or {})}
+        row["flags"] = flags_of(row, _as_it_came(record.data))
+        held = _held(record, row, hold) or _twin(record, row, hold, originals)
+        if not held:
+            ids.add(seed.seed_id)
+        yield record, held or {**row, **_settled(seed, ontology, lexicons[seed.language])}
+
+
+def _twin(record: Record, row: dict[str, Any], hold: Collection[str], originals: Originals) -> Reject | None:
+    """Flags a seed that nearly repeats one before it; one that was held or rejected is no original."""
+    if row["review"] != "rejected" and (twin := originals.twin(row["seed_id"], row["prose"], row["language"])):
+        detail = f"{twin[1]:.0%} of their shingles are the same"
+        row["flags"].append({"kind": "near_duplicate", "evidence": twin[0], "detail": detail})
+    return _held(record, row, hold)
+
+
+def _held(record: Record, row: Mapping[str, Any], hold: Collection[str]) -> Reject | None:
+    """The reject of a seed that has to be approved first, and is not."""
+    held = [f"{f['kind']} ({f['detail']}): {f['evidence']!r}" for f in row["flags"] if f["kind"] in hold]
+    if not held or row["review"] != "new":
+        return None
+    detail = f"{'; '.join(held)}: approve it in `persona-forge seeds review`, or mend it"
+    return _reject(record, "held", detail, row["seed_id"])
 
 
 def _reject(record: Record, reason: str, detail: str, seed_id: str = "") -> Reject:
@@ -104,7 +140,8 @@ def _reject(record: Record, reason: str, detail: str, seed_id: str = "") -> Reje
     return Reject(row_id, seed_id or None, reason, f"{record.where}: {detail}", record.raw)
 
 
-def _row(record: Record, ontology: Ontology, lexicons: Mapping[str, Lexicon]) -> dict[str, Any] | Reject:
+def _seed(record: Record, domains: Mapping[str, Collection[str]]) -> Seed | Reject:
+    """The seed that a record is, with its id, source and language."""
     if record.data is None:
         return _reject(record, "unreadable", record.complaint)
     try:
@@ -115,7 +152,6 @@ def _row(record: Record, ontology: Ontology, lexicons: Mapping[str, Lexicon]) ->
     language = seed.language or language_of(seed.prose)
     if language not in LANGUAGES:
         return _reject(record, "language", "neither Chinese nor English", seed.seed_id)
-    domains = {d.name: d.names for d in ontology.dimensions}
     unknown = [f"{p.dimension}={p.value}" for p in seed.pins if p.value not in domains.get(p.dimension, ())]
     if unknown := [*unknown, *(d for d in seed.withheld if d not in domains)]:
         return _reject(record, "unknown_trait", f"the ontology has no {', '.join(unknown)}", seed.seed_id)
@@ -124,15 +160,15 @@ def _row(record: Record, ontology: Ontology, lexicons: Mapping[str, Lexicon]) ->
             record, "evidence", f"these words do not stand in the prose: {'; '.join(unproven)}", seed.seed_id
         )
     source = seed.source or record.source
-    return {
-        **seed.model_dump(include=set(SEEDS.names)),
-        **_settled(seed, ontology, lexicons[language]),
-        "seed_id": seed.seed_id or digest("seed", source, seed.prose),
-        "language": language,
-        "source": source,
-        "flags": [],
-        "extras": canonical(seed.model_extra or {}),
-    }
+    seed_id = seed.seed_id or digest("seed", source, seed.prose)
+    return seed.model_copy(update={"seed_id": seed_id, "language": language, "source": source})
+
+
+def _as_it_came(value: Any) -> str:
+    """All the text of a record."""
+    if isinstance(value, Mapping | list):
+        return "\n".join(map(_as_it_came, value.values() if isinstance(value, Mapping) else value))
+    return value if isinstance(value, str) else ""
 
 
 def _settled(seed: Seed, ontology: Ontology, words: Lexicon) -> dict[str, Any]:

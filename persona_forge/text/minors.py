@@ -66,4 +66,12 @@ _MINOR_ZH = re.compile(
 
 def mentions_minor(text: str) -> bool:
     """Whether the text could be about somebody under 18."""
-    return bool(_MINOR_EN.search(_HARMLESS_EN.sub(" ", text)) or _MINOR_ZH.search(_HARMLESS_ZH.sub("，", text)))
+    return bool(minor_words(text))
+
+
+def minor_words(text: str) -> str:
+    """The words by which it could be; empty if there are none."""
+    for minor, harmless, gap in ((_MINOR_EN, _HARMLESS_EN, " "), (_MINOR_ZH, _HARMLESS_ZH, "，")):
+        if minor.search(text) and (match := minor.search(harmless.sub(gap, text))):  # the first search is the quick one
+            return match.group()
+    return ""

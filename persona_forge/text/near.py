@@ -1,7 +1,7 @@
 """Near-duplicates: which text of many nearly repeats one before it.
 
-A text is the set of its shingles: pairs of neighbouring words in English, of neighbouring characters in Chinese, none of
-them across the end of a sentence, so that the order of the sentences is no matter. Candidates come from MinHash and
+A text is the set of its shingles: pairs of neighbouring words in English, of neighbouring characters in Chinese, and
+none across the end of a sentence, so that the order of the sentences is no matter. Candidates come from MinHash and
 banded LSH (Broder 1997; Indyk and Motwani 1998; by rensa), and each is verified by the exact Jaccard similarity of the
 two sets: what is reported is alike, and what LSH overlooks is one pair in 250 at the threshold.
 
@@ -11,10 +11,12 @@ A meaning that is told in quite other words is not found: that takes a model of 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-ALIKE = 0.5
-"""Jaccard similarity from which two texts are near-duplicates: two thirds of the shingles of each stand in the other.
-Below it stand pairs of which people would say that they are two; above it, one text with edits in it."""
+ALIKE, ALIKE_IF_SHORT, SHORT = 0.5, 0.6, 15
+"""Jaccard similarity from which two texts are near-duplicates: at 0.5 two thirds of the shingles of each stand in the
+other, as after a few edits of one text. Of texts with fewer than 15 shingles more must agree: two people who were made
+from one template ("a chef from Paris who …") reach 0.53."""
 _BANDS, _ROWS = 42, 3
 """A pair at similarity s becomes a candidate with probability 1 - (1 - s^3)^42: 0.996 at 0.5, 0.29 at 0.2."""
 
@@ -23,19 +25,28 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _SIGN = re.compile(r"[^\W_]")
 
 
+def units(text: str, language: str) -> list[str]:
+    """Words (en) or characters (zh), as they stand."""
+    return (_SIGN if language == "zh" else _WORD).findall(text)
+
+
 def shingles(text: str, language: str) -> frozenset[str]:
     """Pairs of neighbouring units within a sentence; of a sentence of one unit, that unit."""
-    unit = _SIGN if language == "zh" else _WORD
     found: set[str] = set()
     for sentence in _STOP.split(text.lower()):
-        units = unit.findall(sentence)
-        found.update(units if len(units) == 1 else map(" ".join, zip(units, units[1:], strict=False)))
+        row = units(sentence, language)
+        found.update(row if len(row) == 1 else map(" ".join, pairwise(row)))
     return frozenset(found)
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     shared = len(a & b)
     return shared / (len(a) + len(b) - shared) if shared else 0.0
+
+
+def bar(a: frozenset[str], b: frozenset[str]) -> float:
+    """How alike these two have to be."""
+    return ALIKE if min(len(a), len(b)) >= SHORT else ALIKE_IF_SHORT
 
 
 class Originals:
@@ -56,12 +67,14 @@ class Originals:
             return None
         sketch = RMinHash(_BANDS * _ROWS, 0)
         sketch.update(list(mine))
-        likest = max(
-            ((jaccard(mine, self._texts[n][1]), -n) for n in self._index.query(sketch)),
-            default=(0.0, 0),
-        )
-        if likest[0] >= ALIKE:
-            return self._texts[-likest[1]][0], likest[0]
+        alike = [
+            (similarity, -n)
+            for n in self._index.query(sketch)
+            if (similarity := jaccard(mine, self._texts[n][1])) >= bar(mine, self._texts[n][1])
+        ]
+        if alike:
+            similarity, n = max(alike)
+            return self._texts[-n][0], similarity
         self._index.insert(len(self._texts), sketch)
         self._texts.append((name, mine))
         return None

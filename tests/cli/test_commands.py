@@ -12,7 +12,8 @@ from small_runs import command, config_file, settings, typed
 
 COMMANDS = (
     ["run"], ["expand"], ["script"], ["speak"], ["status"], ["sql"], ["verify"], ["engines"],
-    ["weights"], ["weights", "pull"], ["seeds"], ["seeds", "check"], ["cover"],
+    ["weights"], ["weights", "pull"], ["seeds"], ["seeds", "check"], ["seeds", "import"], ["seeds", "export"], ["seeds", "topics"],
+    ["seeds", "review"], ["seeds", "adopt"], ["cover"],
     ["traits"], ["traits", "check"], ["traits", "show"], ["traits", "count"], ["traits", "explain"],
 )  # fmt: skip
 
@@ -48,8 +49,8 @@ def typed_python(code: str) -> str:
 def test_status_tells_and_tells_in_json(finished: Path) -> None:
     said = typed("status", finished)
     assert said.returncode == 0
-    assert [line.split()[0] for line in said.stdout.splitlines()[:12]] == [
-        "stage", "seeds", "allot", "fit", "cover", "expand", "scenes",
+    assert [line.split()[0] for line in said.stdout.splitlines()[:13]] == [
+        "stage", "seeds", "families", "allot", "fit", "cover", "expand", "scenes",
         "scripts", "cast", "speak", "measure", "check_words",
     ]  # fmt: skip
     assert "left to do     nothing" in said.stdout
@@ -89,6 +90,7 @@ def test_progress_counts_shards_and_goes_to_standard_error(tmp_path: Path, seeds
     lines = [line.split(" s  ")[1] for line in said.stderr.splitlines()]
     assert lines == [
         "seeds g000: 10 rows",
+        "families g000: 10 rows",
         "allot g000: 10 rows",
         "fit g000: 0 rows",
         "cover g000: 0 rows",

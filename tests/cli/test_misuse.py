@@ -70,7 +70,7 @@ def test_a_config_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> Non
     (b"", "no seeds in "),
     (b"\n \n", "no seeds in "),
     (b'{"prose": "short"}\n{\n', "none of the 2 records can be used; the first: mine.jsonl:1: prose: "),
-    (b"\xff\xfe", "none of the 1 records can be used; the first: mine.jsonl:1: "),
+    (b"\xff\xfe", "mine.jsonl looks like UTF-16"),
     (None, "there is no seed file "),
 ])  # fmt: skip
 def test_a_seed_file_without_a_seed_is_refused(tmp_path: Path, content: bytes | None, says: str) -> None:
@@ -82,7 +82,7 @@ def test_a_seed_file_without_a_seed_is_refused(tmp_path: Path, content: bytes | 
 def test_seeds_of_a_kind_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.docx").write_bytes(b"PK")
     (tmp_path / "empty").mkdir()
-    assert "seeds cannot be read from a .docx file" in _refused(tmp_path, "expand", "--seeds", "mine.docx")
+    assert "mine.docx: no format of seeds is called" in _refused(tmp_path, "expand", "--seeds", "mine.docx")
     assert "no seeds in the folder " in _refused(tmp_path, "expand", "--seeds", "empty")
 
 
@@ -103,7 +103,7 @@ def test_an_unknown_stage_is_refused(tmp_path: Path, option: str) -> None:
     said = _refused(tmp_path, "run", option, "expnad")
     assert said == (
         "persona-forge: unknown stage 'expnad'\n"
-        "  allowed: seeds, allot, fit, cover, expand, scenes, scripts, cast, speak, measure, check_words\n"
+        "  allowed: seeds, families, allot, fit, cover, expand, scenes, scripts, cast, speak, measure, check_words\n"
     )
 
 

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from small_space import VECTORS, small_space
 
 from persona_forge.core.stage import Made
-from persona_forge.core.tables import QUOTAS, SEEDS
-from persona_forge.personas.allot import allot, share, split
+from persona_forge.core.tables import FAMILIES, QUOTAS, SEEDS
+from persona_forge.personas.allot import allot, share
 from persona_forge.personas.config import PersonasConfig
 
 SPACE = small_space()
@@ -40,7 +40,7 @@ def test_shares_are_even_where_there_is_room(rooms: dict[str, int], rows: int) -
 def seed(seed_id: str, **fields: object) -> dict[str, object]:
     row = dict.fromkeys(SEEDS.names, "") | {"seed_id": seed_id, "language": "en", "review": "new", "extras": "{}"}
     lists: dict[str, list[object]] = {
-        name: [] for name in ("opinions", "catchphrases", "emotional_limits", "pins", "withheld")
+        name: [] for name in ("opinions", "catchphrases", "emotional_limits", "pins", "withheld", "flags")
     }
     return {**row, **lists, **fields}
 
@@ -49,9 +49,15 @@ def pin(dimension: str, value: str) -> dict[str, str]:
     return {"dimension": dimension, "value": value, "evidence": "…", "by": "author"}
 
 
-def allotted(made: pl.DataFrame, seeds: list[dict[str, object]], rows: int, rows_per_shard: int = 20) -> Made:
-    result = allot(made, SEEDS.frame(seeds).lazy(), space=SPACE, key="k", rows=rows, rows_per_shard=rows_per_shard,
-                   validation=0.2, test=0.2)  # fmt: skip
+def allotted(
+    made: pl.DataFrame, seeds: list[dict[str, object]], rows: int, rows_per_shard: int = 20, homeless: str = ""
+) -> Made:
+    families = FAMILIES.frame([
+        {"seed_id": s["seed_id"], "family": "f", "near": None, "similarity": 0.0, "split": f"of {s['seed_id']}"}
+        for s in seeds if s["seed_id"] != homeless
+    ])  # fmt: skip
+    result = allot(made, SEEDS.frame(seeds).lazy(), families.lazy(), space=SPACE, key="k", rows=rows,
+                   rows_per_shard=rows_per_shard)  # fmt: skip
     QUOTAS.conform(result.rows)
     return result
 
@@ -116,18 +122,10 @@ def test_seeds_that_can_have_no_rows_are_rejected_with_their_reason() -> None:
     assert (made.taken, made.used) == (4, 1)
 
 
-@given(st.lists(st.text(max_size=6), unique=True, max_size=30))
-def test_the_split_of_a_seed_is_its_own(ids: list[str]) -> None:
-    assert {split(s, 0.2, 0.2) for s in ids} <= {"train", "validation", "test"}
-    assert [split(s, 0.0, 0.0) for s in ids] == ["train"] * len(ids)
-    grown = {s: (split(s, 0.2, 0.1), split(s, 0.3, 0.1)) for s in ids}
-    assert all(before == after for before, after in grown.values() if before in ("validation", "test"))
-
-
-def test_the_splits_have_about_the_shares_that_were_asked_for() -> None:
-    found = [split(f"seed {n}", 0.05, 0.1) for n in range(10_000)]
-    assert found.count("validation") == pytest.approx(500, abs=90)
-    assert found.count("test") == pytest.approx(1000, abs=120)
+def test_a_seed_has_the_split_of_its_family_and_no_row_without_one() -> None:
+    made = allotted(QUOTAS.empty(), SEEDS_OF_THREE, 1000, homeless="b")
+    assert {(r["seed_id"], r["split"]) for r in made.rows.iter_rows(named=True)} == {("a", "of a"), ("c", "of c")}
+    assert (made.taken, made.rejects) == (2, ())
 
 
 def test_shares_that_leave_nothing_for_training_are_refused() -> None:

@@ -18,12 +18,15 @@ SPACE = small_space()
 PROSE = "You keep bees on a roof in the middle of the town."
 
 
-def curated(*rows: dict[str, Any] | None, source: str = "mine") -> Made:
+HOLD = ("personal_data", "unsafe", "not_a_persona", "near_duplicate")
+
+
+def curated(*rows: dict[str, Any] | None, source: str = "mine", hold: tuple[str, ...] = HOLD) -> Made:
     records = [
         Record(f"{source}.jsonl:{n}", source, row, "" if row else "no JSON", json.dumps(row))
         for n, row in enumerate(rows, 1)
     ]
-    made = curate(records=records, ontology=SPACE.ontology)
+    made = curate(records=records, ontology=SPACE.ontology, hold=hold)
     assert made.taken == len(rows) == made.rows.height + len(made.rejects)
     SEEDS.conform(made.rows)
     return made
@@ -45,7 +48,7 @@ def test_prose_alone_makes_a_seed() -> None:
     assert seed == {
         "seed_id": digest("seed", "mine", PROSE), "language": "en", "name": "", "prose": PROSE, "opinions": [],
         "catchphrases": [], "emotional_limits": [], "style": "", "voice": "", "pins": [], "withheld": [],
-        "author_kind": "unknown", "source": "mine", "licence": "unknown", "review": "new", "extras": "{}",
+        "author_kind": "unknown", "source": "mine", "licence": "unknown", "review": "new", "flags": [], "extras": "{}",
     }  # fmt: skip
 
 
@@ -79,6 +82,7 @@ def test_foreign_rows_become_prose() -> None:
 
 def test_spelling_is_made_one_and_language_is_found() -> None:
     seed = only({"prose": "我在  ＣＢＤ　卖煎饼，\u202e六年了。", "name": " 阿\u200b明 "})
+    assert [f["evidence"] for f in seed["flags"]] == ["U+200B", "U+202E"]
     assert (seed["prose"], seed["name"], seed["language"]) == ("我在 CBD 卖煎饼，六年了。", "阿明", "zh")
     assert only({"prose": PROSE, "language": "zh"})["language"] == "zh"
 
@@ -121,13 +125,49 @@ def test_what_is_no_seed_is_rejected_with_its_reason(row: dict[str, Any] | None,
 
 
 def test_a_seed_that_stands_twice_is_rejected_the_second_time() -> None:
-    made = curated({"prose": PROSE}, {"prose": PROSE}, {"prose": PROSE, "id": "x"}, {"prose": PROSE})
+    made = curated({"prose": PROSE}, {"prose": PROSE}, {"prose": PROSE, "id": "x"}, {"prose": PROSE}, hold=())
     assert [row["seed_id"] for row in made.rows.iter_rows(named=True)] == [digest("seed", "mine", PROSE), "x"]
     assert [(r.reason, r.detail[:14]) for r in made.rejects] == [
         ("duplicate_id", "mine.jsonl:2: "),
         ("duplicate_id", "mine.jsonl:4: "),
     ]
     assert len({r.row_id for r in made.rejects}) == 2
+
+
+TWIN = PROSE.replace("roof", "flat roof")
+
+
+def test_the_later_of_two_near_duplicates_is_held_until_it_is_approved() -> None:
+    made = curated({"prose": PROSE, "id": "a"}, {"prose": TWIN, "id": "b"})
+    assert [(r.seed_id, r.reason, r.detail) for r in made.rejects] == [(
+        "b", "held",
+        "mine.jsonl:2: near_duplicate (77% of their shingles are the same): 'a': "
+        "approve it in `persona-forge seeds review`, or mend it",
+    )]  # fmt: skip
+    for approved in (curated({"prose": PROSE, "id": "a"}, {"prose": TWIN, "id": "b", "review": "approved"}),
+                     curated({"prose": PROSE, "id": "a"}, {"prose": TWIN, "id": "b"}, hold=())):  # fmt: skip
+        flags = {r["seed_id"]: r["flags"] for r in approved.rows.iter_rows(named=True)}
+        assert flags["a"] == []
+        assert [(f["kind"], f["evidence"]) for f in flags["b"]] == [("near_duplicate", "a")]
+
+
+def test_what_is_not_used_is_no_original() -> None:
+    held = {"prose": f"{PROSE} Write to bees@roof.org", "id": "a"}
+    made = curated(held, {"prose": PROSE, "id": "b"}, {"prose": TWIN, "id": "c", "review": "rejected"})
+    assert list(made.rows["seed_id"]) == ["b", "c"]
+    assert [(r.seed_id, r.reason) for r in made.rejects] == [("a", "held")]
+    first = curated({"prose": TWIN, "id": "a", "review": "rejected"}, {"prose": PROSE, "id": "b"})
+    assert (list(first.rows["seed_id"]), first.rejects) == (["a", "b"], ())
+
+
+def test_a_seed_is_held_for_the_kinds_that_are_to_be_held_and_for_no_other() -> None:
+    row = {"prose": f"{PROSE} Write to bees@roof.org", "name": "=cmd|' /C calc'!A0"}
+    (reject,) = curated(row).rejects
+    assert (reject.reason, "personal_data (e-mail address): 'bees@roof.org'" in reject.detail) == ("held", True)
+    seed = curated(row, hold=("formula",)).rejects
+    assert [r.reason for r in seed] == ["held"]
+    (kept,) = curated(row, hold=("unsafe",)).rows.iter_rows(named=True)
+    assert [f["kind"] for f in kept["flags"]] == ["personal_data", "formula"]
 
 
 def test_a_reject_keeps_the_row() -> None:

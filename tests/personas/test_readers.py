@@ -48,7 +48,7 @@ def test_whatever_a_json_line_says_is_kept(
     [
         (b'{"prose": "cut', "Unterminated string"),
         (b"{'prose': 1}", "Expecting property name"),
-        ('{"prose": "é"}'.encode("latin-1"), "'utf-8' codec can't decode byte 0xe9"),
+        ('{"prose": "é"}'.encode("latin-1"), "not UTF-8 (byte 0xe9 at 11): it looks like Windows-1252"),
         (b'["a", "list"]', "a seed is an object, not list"),
         (b"null", "a seed is an object, not NoneType"),
         (b"3", "a seed is an object, not int"),
@@ -137,33 +137,39 @@ def test_one_yaml_row_that_is_no_seed_does_not_stop_the_others(tmp_path: Path, r
     assert complaint in found[0].complaint
 
 
-def test_a_file_in_another_encoding_is_a_complaint(tmp_path: Path) -> None:
-    found = records(tmp_path / "s.yaml", "prose: 你好".encode("gb18030"))
-    assert [(r.data, "utf-8" in r.complaint) for r in found] == [(None, True)]
-    assert {r.data is None for r in records(tmp_path / "s.jsonl", '{"prose": "x"}\n{}'.encode("utf-16"))} == {True}
-
-
 def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
     assert records(tmp_path / "s.jsonl", "") == []
     assert records(tmp_path / "s.yaml", "# nothing here\n") == []
 
 
 def test_files_of_a_folder_are_found_in_order(tmp_path: Path) -> None:
-    (tmp_path / "b").mkdir()
-    for name in ("z.jsonl", "b/a.YAML", "README.md", "b/c.yml"):
+    (tmp_path / "b" / ".hidden").mkdir(parents=True)
+    for name in (
+        "z.jsonl",
+        "b/a.YAML",
+        "README.md",
+        "b/c.yml",
+        "a.csv",
+        "z.jsonl.rejects.jsonl",
+        ".b.csv",
+        "b/.hidden/x.json",
+    ):
         (tmp_path / name).touch()
-    assert [str(p.relative_to(tmp_path)) for p in seed_files([tmp_path])] == ["b/a.YAML", "b/c.yml", "z.jsonl"]
+    found = [str(p.relative_to(tmp_path)) for p in seed_files([tmp_path, tmp_path / "b"])]
+    assert found == ["a.csv", "b/a.YAML", "b/c.yml", "z.jsonl"]
 
 
 def test_a_path_that_holds_no_seeds_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SeedsError, match="no seeds in the folder"):
+    with pytest.raises(SeedsError, match=r"no seeds in the folder .*; it has nothing"):
         seed_files([tmp_path])
     with pytest.raises(SeedsError, match="there is no seed file"):
         seed_files([tmp_path / "none.jsonl"])
-    (tmp_path / "a.csv").touch()
-    with pytest.raises(SeedsError, match=r"cannot be read from a \.csv file") as caught:
-        seed_files([tmp_path / "a.csv"])
-    assert caught.value.allowed == ".jsonl, .yaml, .yml"
+    (tmp_path / "a.md").write_text("# My seeds\n")
+    with pytest.raises(SeedsError, match=r"it has 1 × \.md"):
+        seed_files([tmp_path])
+    with pytest.raises(SeedsError, match=r"no format of seeds is called \.md and begins with '# My seeds") as caught:
+        seed_files([tmp_path / "a.md"])
+    assert caught.value.allowed == "JSON lines, JSON, YAML, CSV, Parquet, PersonaChat's text, a character card"
 
 
 def test_a_file_that_goes_away_is_said(tmp_path: Path) -> None:

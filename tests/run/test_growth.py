@@ -29,7 +29,7 @@ def _used_by(out: Path, seed_id: str) -> set[str]:
 
 def test_a_run_makes_what_was_asked_for(finished: Path) -> None:
     assert counts(finished) == {
-        "seeds": 10, "quotas": 10, "personas": 1500, "scenes": 4, "scripts": 4, "casting": 8,
+        "seeds": 10, "families": 10, "quotas": 10, "personas": 1500, "scenes": 4, "scripts": 4, "casting": 8,
         "clips": 8, "measures": 8, "checks": 8,
     }  # fmt: skip
 
@@ -167,7 +167,7 @@ def test_a_record_that_was_mended_is_no_reject_any_more(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("keys", "says", "redo"), [
     ({"dialogues__temperature": 0.3}, "dialogues.temperature 0.8 → 0.3", "--redo scripts makes anew: scripts (2"),
     ({"dialogues__turns": 4}, "dialogues.turns 2 → 4", "--redo scenes makes anew: scenes (1 shard), "),
-    ({"personas__test": 0.3}, "personas.test 0.05 → 0.3", "--redo allot makes anew: allot (1 shard), fit (1"),
+    ({"personas__test": 0.3}, "personas.test 0.05 → 0.3", "--redo families makes anew: families (1 shard), allot (1"),
     ({"run__key": "other"}, "run.key 'persona_forge' → 'other'", "--redo allot makes anew: "),
     ({"speech__max_error_rate": 0.5}, "speech.max_error_rate 0.35 → 0.5",
      "--redo check_words makes anew: check_words (2 shards). "),

@@ -1,127 +1,141 @@
 """From files of seeds to records, one at a time: what a row says, and where it stands.
 
 A record that cannot be read is still a record, with the complaint instead of data: it becomes a reject, and the rows
-after it go through. Formats: JSON lines and YAML; in either, a row may be ours (`prose`), a list of sentences
-(PersonaChat: `sentences`), or one line (`persona`).
+after it go through. A format is one module; `detect` tells them apart, `fields` makes a foreign row's columns ours.
+Every reader streams, and holds no more than a row, a batch or a page of what it reads.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from persona_forge.core.errors import SeedsError
+from persona_forge.personas.readers.detect import SUFFIXES, Format, detect
+from persona_forge.personas.readers.fields import Fields, fields_of, seed_of
+from persona_forge.personas.readers.record import LONGEST_ROW, SHOWN, Record, unread
 
-SUFFIXES = (".jsonl", ".yaml", ".yml")
-LONGEST_ROW = 1 << 20
-"""Bytes; a longer line is no seed, and is passed over without being held."""
-LARGEST_YAML = 16 << 20
-"""Bytes; YAML is read whole, and slowly."""
-SHOWN = 2000
-"""How much of a row that cannot be read is kept."""
+__all__ = ["LONGEST_ROW", "REJECTS", "SHOWN", "Format", "Record", "detect", "read", "records", "seed_files"]
 
+REJECTS = ".rejects.jsonl"
+"""How the files end that an import writes beside the seeds; they are no seeds."""
+_MOST_SHAPES = 1000
+_LONGEST_SHAPE = 1000
+"""Sets of keys whose fields are remembered, and the characters of one."""
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    where: str
-    """File and line or number of the document."""
-    source: str
-    """The file's name without its ending: the source of seeds that name none."""
-    data: dict[str, Any] | None
-    """JSON values alone."""
-    complaint: str = ""
-    raw: str = ""
+Mapped = Mapping[str, tuple[str, ...]]
+"""Field → the columns that make it, as the user said."""
 
 
-def seed_files(paths: Iterable[Path]) -> list[Path]:
-    """The files of seeds among these files and folders; raises SeedsError where there is none to read."""
-    files: list[Path] = []
+def seed_files(paths: Iterable[Path], mapping: Mapped | None = None, format: str = "") -> list[Path]:
+    """The files of seeds among these files and folders; raises SeedsError for one that was named and is none."""
+    files: dict[Path, Path] = {}
     for path in paths:
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-            if not found:
-                raise SeedsError(f"no seeds in the folder {path}", allowed="files ending in " + ", ".join(SUFFIXES))
-            files += found
+            found = _in_folder(path)
         elif not path.exists():
             raise SeedsError(f"there is no seed file {path}", todo="check the path given with --seeds or [seeds] paths")
-        elif path.suffix.lower() not in SUFFIXES:
-            raise SeedsError(f"{path}: seeds cannot be read from a {path.suffix or 'nameless'} file",
-                             allowed=", ".join(SUFFIXES))  # fmt: skip
         else:
-            files.append(path)
-    return files
+            found = [path]
+            try:
+                detect(path, mapping, format)
+            except OSError as error:
+                raise _unreadable(path, error) from error
+        for file in found:
+            files.setdefault(file.resolve(), file)
+    return list(files.values())
 
 
-def read(files: Iterable[Path]) -> Iterator[Record]:
+def _in_folder(folder: Path) -> list[Path]:
+    """Links to files are followed, links to folders are not; hidden files and folders are passed over."""
+    files = [
+        p for p in sorted(folder.rglob("*"))
+        if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    ]  # fmt: skip
+    found = [p for p in files if p.suffix.lower() in SUFFIXES and not p.name.endswith(REJECTS)]
+    if not found:
+        there = Counter(p.suffix or p.name for p in files)
+        seen = ", ".join(f"{n} × {suffix}" for suffix, n in there.most_common(8)) or "nothing"
+        raise SeedsError(f"no seeds in the folder {folder}; it has {seen}",
+                         allowed="files ending in " + ", ".join(SUFFIXES))  # fmt: skip
+    return found
+
+
+def read(files: Iterable[Path], mapping: Mapped | None = None, format: str = "") -> Iterator[Record]:
     """Every record of these files, in order; raises SeedsError for a file that cannot be opened."""
     for path in files:
         try:
-            yield from (_json_lines(path) if path.suffix.lower() == ".jsonl" else _yaml(path))
+            try:
+                found = detect(path, mapping, format)
+            except SeedsError as error:  # a file of a folder; one that was named was refused before
+                yield unread(path, path.name, " ".join(str(error).split()))
+            else:
+                yield from records(path, found, mapping)
         except OSError as error:
-            raise SeedsError(f"the seed file {path} cannot be read: {error.strerror}") from error
+            raise _unreadable(path, error) from error
 
 
-def _json_lines(path: Path) -> Iterator[Record]:
-    for number, (line, size) in enumerate(_lines(path), 1):
-        where = f"{path.name}:{number}"
-        if not line:
+def records(path: Path, found: Format, mapping: Mapped | None = None) -> Iterator[Record]:
+    """Every record of a file of this format, in our words where its own can be understood."""
+    if found.name == "card":
+        from persona_forge.personas.readers.cards import read_card
+
+        yield from read_card(path)
+        return
+    shapes: dict[tuple[str, ...], Fields | None] = {found.columns: found.fields}
+    for record in _rows(path, found):
+        if record.data is None:
+            yield record
             continue
+        columns = tuple(record.data)
+        fields = shapes[columns] if columns in shapes else fields_of(columns, mapping or {})
+        if len(shapes) < _MOST_SHAPES and sum(map(len, columns)) < _LONGEST_SHAPE:
+            shapes[columns] = fields
+        yield _told(record, path, record.data, fields)
+
+
+def _told(record: Record, path: Path, row: dict[str, Any], fields: Fields | None) -> Record:
+    if "first_mes" in row or str(row.get("spec", "")).startswith("chara_card"):
+        from persona_forge.personas.readers import cards
+
         try:
-            if size > LONGEST_ROW:
-                raise ValueError(f"a line of {size} bytes is no seed")
-            yield _record(where, path, json.loads(line.decode("utf-8-sig"), parse_constant=_no_number))
-        except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-            yield Record(where, path.stem, None, str(error), line[:SHOWN].decode("utf-8", "replace"))
+            return Record(record.where, record.source, cards.seed_of(row, {"file": path.name}), "", record.raw)
+        except (ValueError, RecursionError) as error:
+            return unread(path, record.where, str(error), record.raw)
+    if fields is None:
+        return record
+    return Record(record.where, record.source, seed_of(row, fields), "", record.raw)
 
 
-def _lines(path: Path) -> Iterator[tuple[bytes, int]]:
-    """The lines of a file with their sizes; of one that is too long, its beginning."""
-    with path.open("rb") as f:
-        while line := f.readline(LONGEST_ROW + 1):
-            size, rest = len(line), line
-            while len(rest) > LONGEST_ROW and not rest.endswith(b"\n"):
-                rest = f.readline(LONGEST_ROW + 1)
-                size += len(rest)
-            yield line.strip(), size
+def _rows(path: Path, found: Format) -> Iterator[Record]:
+    match found.name:
+        case "jsonl":
+            from persona_forge.personas.readers.json_rows import json_lines
+
+            return json_lines(path)
+        case "json":
+            from persona_forge.personas.readers.json_rows import json_values
+
+            return json_values(path)
+        case "yaml":
+            from persona_forge.personas.readers.yaml_rows import yaml_rows
+
+            return yaml_rows(path)
+        case "csv":
+            from persona_forge.personas.readers.delimited import table
+
+            return table(path, found.delimiter)
+        case "parquet":
+            from persona_forge.personas.readers.parquet import parquet_rows
+
+            return parquet_rows(path)
+        case _:
+            from persona_forge.personas.readers.personachat import personachat
+
+            return personachat(path)
 
 
-def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _yaml(path: Path) -> Iterator[Record]:
-    import yaml
-
-    class Plain(yaml.SafeLoader):  # type: ignore[misc]
-        """Without aliases: a short one may stand for gigabytes."""
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            if self.check_event(yaml.AliasEvent):
-                raise yaml.YAMLError(f"{self.peek_event().start_mark}: aliases are not read, write the text out")
-            return super().compose_node(parent, index)
-
-    number = 0
-    try:
-        if (size := path.stat().st_size) > LARGEST_YAML:
-            raise ValueError(f"a YAML file of {size} bytes is not read, write it as JSON lines")
-        for document in yaml.load_all(path.read_text(encoding="utf-8-sig"), Plain):
-            for row in document if isinstance(document, list) else [document]:
-                if row is not None:
-                    number += 1
-                    yield _record(f"{path.name}#{number}", path, row)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        yield Record(f"{path.name}#{number + 1}", path.stem, None, " ".join(str(error).split()))
-
-
-def _record(where: str, path: Path, row: Any) -> Record:
-    try:
-        raw = json.dumps(row, ensure_ascii=False, allow_nan=False, default=str)
-        raw.encode()
-    except (TypeError, ValueError) as error:  # a YAML key that is a date, a number that is none, half a character
-        return Record(where, path.stem, None, f"no JSON in UTF-8: {error}", ascii(row)[:SHOWN])
-    if not isinstance(row, dict):
-        return Record(where, path.stem, None, f"a seed is an object, not {type(row).__name__}", raw[:SHOWN])
-    return Record(where, path.stem, json.loads(raw), "", raw)
+def _unreadable(path: Path, error: OSError) -> SeedsError:
+    return SeedsError(f"the seed file {path} cannot be read: {error.strerror or error}")

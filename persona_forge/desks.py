@@ -1,0 +1,84 @@
+"""What stands behind the annotators' apps: seeds as a run would read them, and their decisions on the way back."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from persona_forge.beside import beside
+from persona_forge.core.errors import Misuse, SeedsError
+from persona_forge.dataset.events import EventLog
+from persona_forge.dataset.shards import write_text
+from persona_forge.personas.curate import curate
+from persona_forge.personas.readers import read, seed_files
+from persona_forge.personas.review import adopted, review, text_id
+from persona_forge.personas.review_desk import ReviewDesk, Shelf
+from persona_forge.space.model import Ontology
+from persona_forge.space.ontology import read_ontology
+
+REVIEW = "review"
+
+
+def events_folder(path: Path) -> Path:
+    """Where the events of a review are kept unless told otherwise: beside the seeds."""
+    return path.resolve().with_name(f"{path.resolve().name}.events")
+
+
+def review_desk(path: Path, events: Path, who: str) -> dict[str, Any]:
+    """An annotator's desk, as the calls that the app may make."""
+    desk = ReviewDesk(_shelf(path, _stamps(path)), EventLog(events, REVIEW), who)
+
+    def start() -> dict[str, Any]:
+        return {"dimensions": _dimensions(), **desk.start()}
+
+    calls = (desk.find, desk.show, desk.decide, desk.undo, desk.agreement)
+    return {"start": start, **{call.__name__: call for call in calls}}
+
+
+def adopt(path: Path, events: Path, to: Path) -> dict[str, int]:
+    """Writes the seeds with what was decided on them; how many are approved, rejected, new, and in dispute."""
+    files = seed_files([path])
+    if to.suffix.lower() != ".jsonl" or to.resolve() in {file.resolve() for file in files}:
+        raise Misuse(f"decisions cannot be written to {to}", allowed="a .jsonl file other than the seeds reviewed")
+    made = curate(records=read(files), ontology=_ontology(), hold=())
+    log = EventLog(events, REVIEW)
+    log.refresh()
+    counts = Counter({"approved": 0, "rejected": 0, "new": 0, "disputed": 0, "unreadable": len(made.rejects)})
+    lines = []
+    for seed in made.rows.iter_rows(named=True):
+        outcome = review(log.on(seed["seed_id"]), text_id(seed))
+        row = adopted(seed, outcome)
+        counts[row["review"]] += 1
+        counts["disputed"] += outcome.disputed
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_text(to, "".join(lines))
+    return dict(counts)
+
+
+def _stamps(path: Path) -> tuple[tuple[Path, int, int], ...]:
+    return tuple((f, f.stat().st_mtime_ns, f.stat().st_size) for f in seed_files([path]))
+
+
+@lru_cache(maxsize=1)
+def _shelf(path: Path, stamps: tuple[tuple[Path, int, int], ...]) -> Shelf:
+    """Read once a process, however many annotators come; again when a file has changed."""
+    rows = curate(records=read([file for file, _, _ in stamps]), ontology=_ontology(), hold=()).rows
+    if rows.is_empty():
+        raise SeedsError(f"{path} holds no seed that can be used", todo=f"persona-forge seeds check {path}")
+    return Shelf(rows.to_dicts())
+
+
+@lru_cache(maxsize=1)
+def _ontology() -> Ontology:
+    path = beside("seeds", "traits.toml")
+    return read_ontology(path.read_text(encoding="utf-8"), path.name)
+
+
+def _dimensions() -> list[dict[str, Any]]:
+    return [
+        {"name": d.name, "label": dict(d.label), "values": [{"name": v.name, "label": dict(v.label)} for v in d.values]}
+        for d in _ontology().dimensions
+    ]

@@ -1,0 +1,65 @@
+"""How far people agree beyond chance: Krippendorff's alpha over all of them, Cohen's kappa for each two.
+
+Both are 1 where everybody agrees and 0 where they agree as chance would. Nominal labels, gaps allowed. A figure is None
+where it is not defined: nothing was judged twice, or one label is all there is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    a: str
+    b: str
+    units: int
+    """What both have judged."""
+    same: int
+    """How much of it alike."""
+    kappa: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    units: int
+    """What two or more have judged."""
+    alpha: float | None
+    pairs: tuple[Pair, ...]
+
+
+def agreement(judged: Iterable[Mapping[str, str]]) -> Agreement:
+    """Of units, each a mapping from judge to label; those with less than two labels are passed over."""
+    units = [unit for unit in judged if len(unit) > 1]
+    judges = sorted({judge for unit in units for judge in unit})
+    pairs = tuple(pair for a, b in combinations(judges, 2) if (pair := _pair(a, b, units)).units)
+    return Agreement(len(units), _alpha(units), pairs)
+
+
+def _pair(a: str, b: str, units: list[Mapping[str, str]]) -> Pair:
+    both = [(unit[a], unit[b]) for unit in units if a in unit and b in unit]
+    return Pair(a, b, len(both), sum(x == y for x, y in both), _kappa(both))
+
+
+def _kappa(both: list[tuple[str, str]]) -> float | None:
+    if len({label for pair in both for label in pair}) < 2:
+        return None
+    from sklearn.metrics import cohen_kappa_score
+
+    kappa = float(cohen_kappa_score(*zip(*both, strict=True)))
+    return None if math.isnan(kappa) else kappa
+
+
+def _alpha(units: list[Mapping[str, str]]) -> float | None:
+    labels = sorted({label for unit in units for label in unit.values()})
+    if len(labels) < 2:
+        return None
+    import krippendorff
+    import numpy as np
+
+    given = [list(unit.values()) for unit in units]
+    counts = np.array([[labels_of.count(label) for label in labels] for labels_of in given])
+    return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))

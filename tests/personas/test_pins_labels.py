@@ -1,0 +1,47 @@
+"""What the cues reach beside independent labels (score_pins.py); the labels' rows were no model for the cues."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from score_pins import PROFILES, Score, bundled, labels, of_others, prose, score, total
+
+SPACE = bundled()
+
+
+def reached(language: str, part: str, rows: list[str] | None = None) -> Score:
+    read = labels(language)
+    wanted = {row: label for row, label in read[part].items() if rows is None or row in rows}
+    return total(score(wanted, set(read["grown_up"][part]), prose(language), SPACE, language))
+
+
+@pytest.fixture(params=["en", "zh"])
+def language(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if name == "en" and not PROFILES.exists():
+        pytest.skip("the labelled profiles are not here")
+    if not Path(__file__).with_name(f"labels_{name}.json").exists():
+        pytest.skip("no labels in this language yet")
+    return name
+
+
+def test_a_pin_is_right_and_what_prose_touches_is_never_drawn(language: str) -> None:
+    of = reached(language, "test")
+    assert of.precision >= 0.95, of
+    assert of.recall >= 0.6, of
+    assert of.coverage >= 0.95, of
+
+
+def test_what_prose_leaves_open_stays_open(language: str) -> None:
+    of = reached(language, "test")
+    assert of.false_alarms <= {"en": 0.06, "zh": 0.2}[language], of
+
+
+@pytest.mark.skipif(not PROFILES.exists(), reason="the labelled profiles are not here")
+def test_persons_that_dev_does_not_know_are_read_as_well() -> None:
+    read = labels("en")
+    of = reached("en", "test", of_others(read["test"], read["dev"]))
+    assert of.precision >= 0.93, of
+    assert of.recall >= 0.6, of
+    assert of.coverage >= 0.93, of
