@@ -18,7 +18,7 @@ Events = Annotated[
     Path | None,
     typer.Option("--events", help="The folder of decisions; <PATH>.events, if none is named.", metavar="DIR"),
 ]
-NEEDED = ("marimo", "anywidget", "krippendorff", "sklearn")
+NEEDED = ("marimo", "anywidget", "sklearn")
 
 
 def open_app(notebook: str, arguments: dict[str, str], *, port: int, browser: bool) -> None:

@@ -7,6 +7,7 @@ where it is not defined: nothing was judged twice, or one label is all there is.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -54,12 +55,16 @@ def _kappa(both: list[tuple[str, str]]) -> float | None:
 
 
 def _alpha(units: list[Mapping[str, str]]) -> float | None:
-    labels = sorted({label for unit in units for label in unit.values()})
-    if len(labels) < 2:
+    """1 − observed / expected disagreement, over the values that can be paired (Krippendorff 2011, "Computing alpha")."""
+    counts = [Counter(unit.values()) for unit in units]
+    every = sum(counts, Counter[str]())
+    if len(every) < 2:
         return None
-    import krippendorff
-    import numpy as np
+    values = every.total()
+    observed = sum(_unlike(c) / (c.total() - 1) for c in counts) / values
+    return 1 - observed / (_unlike(every) / (values * (values - 1)))
 
-    given = [list(unit.values()) for unit in units]
-    counts = np.array([[labels_of.count(label) for label in labels] for labels_of in given])
-    return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
+
+def _unlike(counts: Counter[str]) -> int:
+    """Ordered pairs of values that differ."""
+    return counts.total() ** 2 - sum(n * n for n in counts.values())

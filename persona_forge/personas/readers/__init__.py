@@ -20,7 +20,8 @@ from persona_forge.personas.readers.record import LONGEST_ROW, SHOWN, Record, un
 __all__ = ["LONGEST_ROW", "REJECTS", "SHOWN", "Format", "Record", "detect", "read", "records", "seed_files"]
 
 REJECTS = ".rejects.jsonl"
-"""How the files end that an import writes beside the seeds; they are no seeds."""
+EVENTS = ".events"
+"""How files and folders end that stand beside seeds and are none: what an import refused, what annotators did."""
 _MOST_SHAPES = 1000
 _LONGEST_SHAPE = 1000
 """Sets of keys whose fields are remembered, and the characters of one."""
@@ -49,10 +50,10 @@ def seed_files(paths: Iterable[Path], mapping: Mapped | None = None, format: str
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    """Links to files are followed, links to folders are not; hidden files and folders are passed over."""
+    """Links to files are followed, links to folders are not; what is hidden, and annotators' events, are passed over."""
     files = [
         p for p in sorted(folder.rglob("*"))
-        if p.is_file() and not any(part.startswith(".") for part in p.relative_to(folder).parts)
+        if p.is_file() and not any(part.startswith(".") or part.endswith(EVENTS) for part in p.relative_to(folder).parts)
     ]  # fmt: skip
     found = [p for p in files if p.suffix.lower() in SUFFIXES and not p.name.endswith(REJECTS)]
     if not found:
