@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from persona_forge.cli import asking, authoring, cards, curating, desks, importing, running
+from persona_forge.cli import asking, authoring, cards, curating, desks, importing, leaving, running
 from persona_forge.core.errors import ForgeError, Stopped, Uninstalled
 
 ABOUT = "Grow authored persona seeds into training data for voice models that stay in character."
@@ -35,6 +35,7 @@ app.command()(authoring.cover)
 app.command()(asking.status)
 app.command()(asking.sql)
 app.command()(asking.verify)
+app.command()(leaving.export)
 app.command()(asking.engines)
 app.add_typer(seeds, name="seeds")
 app.add_typer(traits, name="traits")

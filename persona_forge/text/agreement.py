@@ -55,7 +55,7 @@ def _kappa(both: list[tuple[str, str]]) -> float | None:
 
 
 def _alpha(units: list[Mapping[str, str]]) -> float | None:
-    """1 − observed / expected disagreement, over the values that can be paired (Krippendorff 2011, "Computing alpha")."""
+    """1 − observed / expected disagreement of the values that can be paired (Krippendorff 2011, Computing alpha)."""
     counts = [Counter(unit.values()) for unit in units]
     every = sum(counts, Counter[str]())
     if len(every) < 2:

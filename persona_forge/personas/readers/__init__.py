@@ -50,10 +50,10 @@ def seed_files(paths: Iterable[Path], mapping: Mapped | None = None, format: str
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    """Links to files are followed, links to folders are not; what is hidden, and annotators' events, are passed over."""
+    """Links to files are followed, links to folders are not; hidden things and annotators' events are passed over."""
     files = [
         p for p in sorted(folder.rglob("*"))
-        if p.is_file() and not any(part.startswith(".") or part.endswith(EVENTS) for part in p.relative_to(folder).parts)
+        if p.is_file() and not any(q.startswith(".") or q.endswith(EVENTS) for q in p.relative_to(folder).parts)
     ]  # fmt: skip
     found = [p for p in files if p.suffix.lower() in SUFFIXES and not p.name.endswith(REJECTS)]
     if not found:
