@@ -15,6 +15,7 @@ AGE = "age_band"
 AGE_BANDS = ((13, "child"), (18, "teen"), (30, "young_adult"), (45, "adult"), (60, "middle_aged"), (75, "senior"),
              (131, "elderly"))  # fmt: skip
 """Upper bound in years (not included) and the band below it."""
+YOUNGEST = 6
 _YEARS = {in_words(n): n for n in range(1, 100) for in_words in (english, chinese)}
 
 _WORDS = "|".join(sorted((w.replace(" ", "[- ]") for w in _YEARS if w.isascii()), key=len, reverse=True))
@@ -39,9 +40,15 @@ _AGE_EN = re.compile(
     rf"|\b(?P<b>{_NUMBER})[- ]?years?[- ]old\b",
     re.IGNORECASE,
 )
-_AGE_ZH = re.compile(r"(?P<a>\d{1,3}|[一二三四五六七八九十两]{1,4})(?:周|虚)?岁(?=的(?!时候|那)|了|半|女|男|\s|$)")
+_ANY_NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|teen|ty)\b", re.I)
+_NOW = "(?:[我你他她俺]?(?:今年|如今|现在|而今|现年|年方|虚岁|刚满|刚过|已经|已|才|刚|年)?)"
+_NUMBER_ZH = r"(?:\d{1,3}|[一二三四五六七八九十两]{1,4})"
+_AGE_ZH = re.compile(
+    rf"^[^\d一二三四五六七八九十两]{{0,4}}?{_NOW}(?P<a>{_NUMBER_ZH})(?:周|虚)?岁(?=的(?!时候|那)|了|半|女|男|\s|$)"
+)
+_BARE_ZH = re.compile(rf"^{_NOW}(?P<a>\d\d|[二三四五六七八九]十[一二三四五六七八九]?|十[一二三四五六七八九])了?$")
+"""A clause that is nothing but a number, as after a name: "马桂芬，五十八，"."""
 _YEAR = re.compile(r"(?<!\d)(?:19\d\d|20[01]\d)(?!\d)")
-_MINE = re.compile(r"(?:I|you)\b|我|你", re.IGNORECASE)
 
 
 def tells_of_a_year(text: str) -> bool:
@@ -49,15 +56,26 @@ def tells_of_a_year(text: str) -> bool:
     return bool(_YEAR.search(text))
 
 
-def stated_ages(clause: str, language: str) -> Iterator[tuple[str, str, int, int, bool]]:
-    """Dimension, band, place in the clause, and whether the words themselves say whose age it is."""
-    for match in (_AGE_ZH if language == "zh" else _AGE_EN).finditer(clause):
-        bare = language == "en" and match["b"]
-        if bare and (_HAD.search(clause[: match.start()]) or _NO_PERSON.match(clause[match.end() :])):
-            continue
-        years = _years(bare or match["a"])
-        if band := next((name for bound, name in AGE_BANDS if years < bound), None):
-            yield AGE, band, match.start(), match.end(), bool(_MINE.match(match.group(0)))
+def stated_ages(clause: str, language: str) -> Iterator[tuple[str | None, int, int]]:
+    """Band (none where no band has this age), and place in the clause."""
+    for match in _chinese(clause) if language == "zh" else _english(clause):
+        years = _years(match[match.lastgroup or 0])
+        band = next((name for bound, name in AGE_BANDS if years < bound), None)
+        yield band if years >= YOUNGEST else None, match.start(), match.end()
+
+
+def _english(clause: str) -> Iterator[re.Match[str]]:
+    if not _ANY_NUMBER.search(clause):  # most clauses, and much faster to see
+        return
+    for match in _AGE_EN.finditer(clause):
+        bare = match["b"]
+        if not (bare and (_HAD.search(clause[: match.start()]) or _NO_PERSON.match(clause[match.end() :]))):
+            yield match
+
+
+def _chinese(clause: str) -> Iterator[re.Match[str]]:
+    if match := _AGE_ZH.match(clause) or _BARE_ZH.match(clause):
+        yield match
 
 
 def _years(words: str) -> int:

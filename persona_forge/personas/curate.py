@@ -174,7 +174,7 @@ def _as_it_came(value: Any) -> str:
 def _settled(seed: Seed, ontology: Ontology, words: Lexicon) -> dict[str, Any]:
     """The pins and the withheld dimensions of a seed: the author's, and what its words and fields add."""
     by_author = {p.dimension for p in seed.pins} | set(seed.withheld)
-    found, unsure = find_pins(seed.prose, words)
+    found, unsure = find_pins(seed.prose, words, {p.dimension: p.value for p in seed.pins})
     pins = [p.model_dump() for p in seed.pins] + [p for p in found if p["dimension"] not in by_author]
     unsure |= touched(f"{seed.style}\n{seed.voice}", words)
     said = {d.name for d in ontology.dimensions if d.authored_by and getattr(seed, d.authored_by)}

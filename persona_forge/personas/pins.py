@@ -3,7 +3,9 @@
 Each value of the ontology has cues in both languages. A cue pins its value where it stands in a clause about the
 persona, now, and not denied. Anywhere else (a husband's job, a former one, a wish) it only touches its dimension, as do
 a dimension's mentions ("wife", "my boss"), which pin nothing; a dimension that is touched and not pinned is withheld,
-and so is one with cues for two values. A stated age pins the age band. Evidence is the words that were found.
+and so is one with cues for two values, or one of which a person may have several (a pet, a pastime) where another one
+is mentioned. Pins that the ontology forbids together, or beside those of the author, are withheld too. A stated age
+pins the age band; he or she, where they are the persona, the gender. Evidence is the words found.
 
 What a clause is about is told from its words left of the cue, in reach of the last "and I": whose it is, whether it
 is denied, past, wished for or said by others. There is no parser: irony, quotations and long sentences fool it.
@@ -12,177 +14,224 @@ is denied, past, wished for or said by others. There is no parser: irony, quotat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from persona_forge.personas.ages import AGE, stated_ages, tells_of_a_year
-from persona_forge.space.ontology import Ontology
+from persona_forge.personas.cues import GENDER, Cue, Lexicon, Mention, lexicon
+from persona_forge.personas.grammar import Grammar, Person, Word
+from persona_forge.personas.phrases import Found
+from persona_forge.personas.segment import Edge, segmented
+
+__all__ = ["Lexicon", "find_pins", "lexicon", "touched"]
 
 _SENTENCE = re.compile(r"[^.!?;\n。！？；]+")
-_CLAUSE = re.compile(r"[^,:，：—()（）\"“”]+")
+_CLAUSE = re.compile(r"(?:[“「][^”」]{1,6}[”」]|[^,:，：—()（）\"“”「」])+")
+"""Two or three words in quotation marks are a name or a nickname, and no clause of their own."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Grammar:
-    """The words by which a clause is understood, as patterns."""
+class _Hit:
+    """A cue, an age or a pronoun, with its place in the prose; or a mention, which has no value."""
 
-    own: re.Pattern[str]
-    """The persona as the one who is spoken of."""
-    others: re.Pattern[str]
-    """Other people."""
-    third: re.Pattern[str]
-    """Pronouns for others, where the persona speaks or is spoken to."""
-    doubt: re.Pattern[str]
-    """Denied, past, wished for, supposed: before a cue."""
-    undone: re.Pattern[str]
-    """The same, and compounds, right after a cue."""
-    fresh: re.Pattern[str]
-    """Where a new subject begins within a clause."""
-
-
-_PEOPLE_EN = (
-    r"mom|mommy|mum|mother|dad|daddy|father|parents?|folks|husband|wife|spouse|partner|brothers?|sisters?|siblings?"
-    r"|sons?|daughters?|kids?|child|children|twins?|baby|friends?|boss|uncles?|aunts?|cousins?|niece|nephew|grand\w+"
-    r"|boyfriend|girlfriend|fianc\w+|family|ex|roommates?|neighbou?rs?|teachers?|people|everyone|students?|clients?"
-)
-_GRAMMAR = {
-    "en": _Grammar(
-        own=re.compile(r"\b(?:I|you)\b", re.IGNORECASE),
-        others=re.compile(rf"\b(?:{_PEOPLE_EN})\b", re.IGNORECASE),
-        third=re.compile(r"\b(?:he|she|they|him|her|them|his|hers|their|himself|herself)\b", re.IGNORECASE),
-        doubt=re.compile(
-            r"\b(?:not|never|no|nor|neither|hardly|without|less|than|used to|was|were|had been|had|former\w*|once"
-            r"|previous\w*|want\w*|wanna|wish\w*|hop(?:e|es|ed|ing)|dream\w*|would|could|might|may|should|going to"
-            r"|will|if|almost|plan\w*|aspir\w*|studying to|train\w* to|trying to|try to|like to|learn\w*|pretend\w*"
-            r"|imagine|think\w*|thought|say|says|said|tell|tells|told|call|calls|called|consider\w*|when|until"
-            r"|before|after|as a|growing up|grew up|miss|missed|lost|late|dead|fear\w*|afraid|hate\w*)\b"
-            r"|n['’]t\b|['’]d\b|\bex[- ]",
-            re.IGNORECASE,
-        ),
-        undone=re.compile(
-            r"['’]s\b|-|\s+(?:no more|any ?more|in training|by training|at heart|wannabe|once|before|years ago|ago"
-            r"|when I was|as a (?:child|kid|teen\w*)|growing up|died|passed|left me|assistant|aide|student|teacher|fan"
-            r"|lover|enthusiast|owner|dealer|groom\w*|walk\w*|allerg\w*|person|people|trainer|food|shop|store|house"
-            r"|son|daughter|in law|until|but not)\b",
-            re.IGNORECASE,
-        ),
-        fresh=re.compile(r"\b(?:and|but|while|because|so|though|although)\s+(?=(?:I|my|you|your|we)\b)", re.IGNORECASE),
-    ),
-    "zh": _Grammar(
-        own=re.compile(r"[我你](?!的?(?:爸|妈|父|母|老公|丈夫|老婆|妻|爱人|哥|姐|弟|妹|儿|女|孩|朋友|老板|同事|家))"),
-        others=re.compile(
-            r"爸|妈|父亲|母亲|父母|老公|丈夫|老婆|妻子|爱人|老伴|对象|哥|姐|弟|妹|儿子|女儿|闺女|孩子|娃|孙|侄|外甥|朋友|同学"
-            r"|同事|老板|叔|伯|姑|舅|姨|婶|爷|奶|外公|外婆|男友|女友|男朋友|女朋友|家人|前任|前夫|前妻|徒弟|师父|师傅|邻居|别人|人家"
-        ),
-        third=re.compile(r"[他她]"),
-        doubt=re.compile(
-            r"不|没|非|无|曾|以前|过去|当年|原来|原本|本来|想|希望|梦想|如果|要是|假如|差点|将来|长大|以后|准备|打算|学着"
-            r"|别人|都说|说我|叫我|觉得|以为|当作|好像|像|辞|退下|告别|小时候|那年|怕|讨厌"
-        ),
-        undone=re.compile(r"过|的(?:儿子|女儿|孩子|朋友|老公|老婆|爸|妈|梦)|家属|出身|世家|梦|之家|证|学校|专业"),
-        fresh=re.compile(r"(?<=.)(?=但我|可我|而我)"),
-    ),
-}
+    dimension: str
+    value: str | None
+    start: int
+    end: int
+    stated: bool = False
+    cue: Cue | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Lexicon:
-    """The words of one language: one pattern over all cues, longest first, whose each cue is, and mentions."""
+class _Told:
+    """Prose as if the persona spoke; every letter has its own place in it (see grammar)."""
 
-    language: str
-    cues: re.Pattern[str]
-    owners: dict[str, list[tuple[str, str]]]
-    mentions: tuple[tuple[str, re.Pattern[str]], ...]
-    """Dimension, and a pattern over its mentions."""
-    bands: frozenset[str]
-    """The age bands that there are."""
-    together: tuple[tuple[str, str], ...]
-    """Dimension, and the one without which it is not settled either."""
+    prose: str
+    person: Person
+    text: str
+    edges: list[Edge]
+    """Of each character its word (zh)."""
+    gender: str | None
+    """As the persona's pronoun tells it; then no other word does."""
 
 
-def lexicon(ontology: Ontology, language: str) -> Lexicon:
-    owners: dict[str, list[tuple[str, str]]] = {}
-    for dimension in ontology.dimensions:
-        for value in dimension.values:
-            for cue in value.cues.get(language, ()):
-                owners.setdefault(_plain(cue), []).append((dimension.name, value.name))
-    mentions = tuple(
-        (d.name, _any_of(d.mentions[language], language, r"(?:e?s|e?d|ing)?"))
-        for d in ontology.dimensions
-        if d.mentions.get(language)
-    )
-    together = tuple((d.name, d.withheld_with) for d in ontology.dimensions if d.withheld_with)
-    bands = frozenset(v for d in ontology.dimensions if d.name == AGE for v in d.names)
-    return Lexicon(language, _any_of(owners, language), owners, mentions, bands, together)
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    told: _Told
+    text: str
+    at: int
+    words: list[Word]
+    of_others: bool
+    """Whether the clauses of the sentence before it are about somebody else."""
+
+    def span(self, found: Found) -> tuple[int, int]:
+        return self.words[found.first][1], self.words[found.last - 1][2]
+
+    def hit(
+        self, dimension: str, value: str | None, start: int, end: int, stated: bool = False, cue: Cue | None = None
+    ) -> _Hit:
+        """At its place in the prose: where "  I" is read, "you" begins two letters before."""
+        start, end = self.at + start, self.at + end
+        while start and self.told.prose[start - 1] != self.told.text[start - 1] == " ":
+            start -= 1
+        return _Hit(dimension, value, start, end, stated, cue)
+
+    def cut(self, start: int, end: int) -> bool:
+        """Whether these characters begin or end within a word (zh)."""
+        if not self.told.edges:
+            return False
+        first, last = self.told.edges[self.at + start], self.told.edges[self.at + end - 1]
+        return first.first < first.at or last.last > last.at
+
+    def crosses(self, start: int, end: int) -> bool:
+        """Whether they are of several words and begin or end within one (zh)."""
+        edges = self.told.edges
+        return bool(edges) and edges[self.at + start].first != edges[self.at + end - 1].first and self.cut(start, end)
 
 
-def _any_of(words: Iterable[str], language: str, ending: str = "") -> re.Pattern[str]:
-    """A pattern over words, the longest first; English ones stand alone."""
-    either = "|".join(re.escape(w).replace("'", "['’]") for w in sorted(words, key=len, reverse=True)) or r"(?!)"
-    return re.compile(rf"\b(?:{either}){ending}\b" if language == "en" else either, re.IGNORECASE)
+def find_pins(
+    prose: str, words: Lexicon, authored: Mapping[str, str] | None = None
+) -> tuple[list[dict[str, str]], set[str]]:
+    """Pins (dimension, value, evidence, by) and the dimensions that are touched without being settled.
 
-
-def _plain(words: str) -> str:
-    return words.lower().replace("’", "'")
-
-
-def find_pins(prose: str, words: Lexicon) -> tuple[list[dict[str, str]], set[str]]:
-    """Pins (dimension, value, evidence, by) and the dimensions that are touched without being settled."""
+    `authored` are the values that an author has pinned: what can't stand beside them is no pin.
+    """
+    hits = list(_hits(prose, words))
     sure: dict[str, dict[str, str]] = {}
-    unsure = touched(prose, words)
-    for dimension, value, evidence, stated in _found(prose, words):
-        unsure.add(dimension)
-        if stated:
-            sure.setdefault(dimension, {}).setdefault(value, evidence)
+    for hit in _settling(hits):
+        sure.setdefault(hit.dimension, {}).setdefault(hit.value or "", prose[hit.start : hit.end])
+    for dimension in words.grammar.several & sure.keys():
+        if _another([h for h in hits if h.dimension == dimension], prose, words.grammar):
+            del sure[dimension]
+    single = {dimension: next(iter(values)) for dimension, values in sorted(sure.items()) if len(values) == 1}
+    clashing = _clashing({**single, **(authored or {})}, words)
     pins = [
-        {"dimension": dimension, "value": value, "evidence": evidence, "by": "cue"}
-        for dimension, values in sorted(sure.items())
-        for value, evidence in values.items()
-        if len(values) == 1
+        {"dimension": dimension, "value": value, "evidence": sure[dimension][value], "by": "cue"}
+        for dimension, value in single.items()
+        if dimension not in clashing
     ]
-    unsure -= {p["dimension"] for p in pins}
-    unsure |= {dimension for dimension, other in words.together if other in unsure}
-    return pins, unsure - {p["dimension"] for p in pins}
+    pinned = {p["dimension"] for p in pins}
+    unsure = {h.dimension for h in hits} - pinned
+    while more := {dimension for dimension, other in words.together if other in unsure} - unsure - pinned:
+        unsure |= more
+    return pins, unsure
 
 
 def touched(text: str, words: Lexicon) -> set[str]:
-    """The dimensions that a text mentions; who "he" is, where the persona speaks, is no matter."""
-    grammar = _GRAMMAR[words.language]
-    if grammar.own.search(text):
-        text = grammar.third.sub(" ", text)
-    found = {dimension for dimension, pattern in words.mentions if pattern.search(text)}
-    return found | {AGE} if words.bands and tells_of_a_year(text) else found
+    """The dimensions that a text touches; who "he" is, where the persona speaks, is no matter."""
+    return {hit.dimension for hit in _hits(text, words)}
 
 
-def _found(prose: str, words: Lexicon) -> Iterator[tuple[str, str, str, bool]]:
-    """Dimension, value, evidence, and whether the clause states it of the persona."""
-    grammar = _GRAMMAR[words.language]
-    spoken_to = bool(grammar.own.search(prose))
-    for sentence in _SENTENCE.findall(prose):
+def _settling(hits: Iterable[_Hit]) -> Iterator[_Hit]:
+    """What is stated; of a cue in parts, where all of them are."""
+    stated = [hit for hit in hits if hit.stated]
+    parts = {hit.cue.part for hit in stated if hit.cue}
+    return (hit for hit in stated if hit.cue is None or parts.issuperset(hit.cue.parts))
+
+
+def _clashing(pins: Mapping[str, str], words: Lexicon) -> set[str]:
+    """The dimensions whose values can't stand together."""
+    return {
+        dimension
+        for choice in words.forbidden
+        if all(pins.get(dimension) in values for dimension, values in choice.items())
+        for dimension in choice
+    }
+
+
+def _another(hits: list[_Hit], prose: str, grammar: Grammar) -> bool:
+    """Whether something is mentioned that no stated cue speaks of."""
+    stated = [hit for hit in hits if hit.stated]
+    known = {word for hit in stated for word, *_ in grammar.words(prose[hit.start : hit.end])}
+    apart = (h for h in hits if h.value is None and all(h.end <= s.start or s.end <= h.start for s in stated))
+    said = {prose[hit.start : hit.end].lower() for hit in apart} - grammar.neutral
+    return any(word not in known for words in said for word, *_ in grammar.words(words))
+
+
+def _hits(prose: str, words: Lexicon) -> Iterator[_Hit]:
+    grammar = words.grammar
+    person = grammar.person(prose)
+    gender, said = (grammar.gender(prose) if person == "third" else None) or (None, None)
+    edges = segmented(prose) if words.language == "zh" else []
+    told = _Told(prose, person, grammar.as_first(prose, person), edges, gender)
+    if said and gender in words.genders:
+        yield _Hit(GENDER, gender, *said.span(), stated=True)
+    yield from _of_all(told, words)
+    for sentence in _SENTENCE.finditer(told.text):
         of_others = False
-        for clause in _CLAUSE.findall(sentence):
-            for dimension, value, start, end, mine in (*_cues(clause, words), *_ages(clause, words)):
-                begins = max((m.end() for m in grammar.fresh.finditer(clause) if m.end() <= start), default=0)
-                left = clause[begins:start]
-                about_others = not mine and (
-                    grammar.others.search(left)
-                    or (spoken_to and grammar.third.search(left))
-                    or (of_others and not grammar.own.search(left))
-                )
-                compound = dimension != AGE and grammar.undone.match(clause[end:])
-                doubtful = about_others or compound or grammar.doubt.search(left)
-                yield dimension, value, clause[start:end], not doubtful
-            of_others = not grammar.own.search(clause) and (of_others or bool(grammar.others.search(clause)))
+        for clause in _CLAUSE.finditer(told.text, *sentence.span()):
+            text = clause.group(0)
+            spoken = grammar.words(text)
+            for one in filter(None, (spoken, _without_inner_places(spoken, told.edges[clause.start() : clause.end()]))):
+                yield from _of_clause(_Clause(told, text, clause.start(), one, of_others), words)
+            of_others = not grammar.own.search(text) and (of_others or bool(grammar.others_first.match(text)))
 
 
-def _ages(clause: str, words: Lexicon) -> Iterator[tuple[str, str, int, int, bool]]:
-    return (found for found in stated_ages(clause, words.language) if found[1] in words.bands)
+def _without_inner_places(words: list[Word], edges: list[Edge]) -> list[Word]:
+    """福建安溪人 as 福建人: of places named one after the other the first, and largest, is one that the cues know."""
+    inner = {e.first for before, e in pairwise(edges) if before.place and e.place and before.first != e.first}
+    return [word for word in words if edges[word[1]].first not in inner] if inner else []
 
 
-def _cues(clause: str, words: Lexicon) -> Iterator[tuple[str, str, int, int, bool]]:
-    """Dimension, value, place, and whether the cue itself says whose it is."""
-    grammar = _GRAMMAR[words.language]
-    for match in words.cues.finditer(clause):
-        mine = bool(grammar.own.match(match.group(0)))
-        for dimension, value in words.owners[_plain(match.group(0))]:
-            yield dimension, value, match.start(), match.end(), mine
+def _of_all(told: _Told, words: Lexicon) -> Iterator[_Hit]:
+    """What is no matter of a clause: whether there is a he or a she, a year, names of places."""
+    if told.person == "third" and words.genders and words.grammar.third.search(told.prose):
+        yield _Hit(GENDER, None, 0, 0)
+    if words.bands and tells_of_a_year(told.prose):
+        yield _Hit(AGE, None, 0, 0)
+    if any(edge.place for edge in told.edges):
+        yield from (_Hit(dimension, None, 0, 0) for dimension in words.places)
+
+
+def _of_clause(clause: _Clause, words: Lexicon) -> Iterator[_Hit]:
+    found = list(words.phrases.find(clause.words))
+    idle = [f for f in found if f.what is None]
+    cues = [f for f in found if isinstance(f.what, Cue) and not clause.cut(*clause.span(f))]
+    for f in found:
+        if isinstance(f.what, Mention) and not any(i.first <= f.first and f.last <= i.last for i in idle):
+            start, end = clause.span(f)
+            if not clause.crosses(start, end) and not _of_another(clause, start, end, words.grammar):
+                yield clause.hit(f.what.dimension, None, start, end)
+    for f in cues:
+        if not _outdone(f, cues) and not (clause.told.gender and f.what.dimension == GENDER):
+            start, end = clause.span(f)
+            yield clause.hit(
+                f.what.dimension, f.what.value, start, end, _stated(clause, start, end, words.grammar, f.what), f.what
+            )
+    for band, start, end in stated_ages(clause.text, words.language) if words.bands else ():
+        known = band if band in words.bands else None
+        yield clause.hit(AGE, known, start, end, bool(known) and _stated(clause, start, end, words.grammar))
+
+
+def _of_another(clause: _Clause, start: int, end: int, grammar: Grammar) -> bool:
+    """Whether it is a "he" that is not the persona."""
+    return clause.told.person == "first" and bool(grammar.third.fullmatch(clause.text, start, end))
+
+
+def _outdone(found: Found, cues: Iterable[Found]) -> bool:
+    """Whether a more literal cue of its dimension holds it: "a software engineer" is no engineer."""
+    return any(
+        f.what.dimension == found.what.dimension
+        and f.literal > found.literal
+        and f.first <= found.first
+        and found.last <= f.last
+        for f in cues
+    )
+
+
+def _stated(clause: _Clause, start: int, end: int, grammar: Grammar, cue: Cue | None = None) -> bool:
+    """Whether the clause states it of the persona, now."""
+    begins = max((m.end() for m in grammar.fresh.finditer(clause.text) if m.end() <= start), default=0)
+    left, right = clause.text[begins:start], clause.text[end:]
+    if grammar.doubt.search(left) or (cue and not grammar.is_whole(right, cue.noun)):
+        return False
+    if cue and cue.bare and not grammar.before.match(left):
+        return False
+    if grammar.own.match(clause.text, start, end):
+        return True
+    if clause.told.person == "first" and grammar.third.search(left):
+        return False
+    if grammar.others.match(clause.text, start):
+        return not grammar.theirs.search(left)
+    return not grammar.others.search(left) and (not clause.of_others or bool(grammar.own.search(left)))

@@ -2,11 +2,11 @@
 
     python tests/personas/score_pins.py en test      # figures, and those of each dimension
 
-A label file has, for each row of a part ("dev", "test"), the dimensions that its prose touches: with the value that it
-states, or null. A right pin has that value; a wrong one has another, or none was stated. A touched dimension is covered
-where it is rightly pinned or withheld; what is withheld and not touched is a false alarm. A row that is "grown_up" tells
-that the persona is no child, and of no age: there the age is touched too, and covered as well where no child can be
-drawn beside the pins; whether the voice's age is withheld with it counts as neither.
+A label file has, for each row of a part ("dev", "test"), the dimensions that its prose touches: with the value that
+it states, or null. A right pin has that value; a wrong one has another, or none was stated. A touched dimension is
+covered where it is rightly pinned or withheld; what is withheld and not touched is a false alarm. A row that is
+"grown_up" tells that the persona is no child, and of no age: there the age is touched too, and covered as well where no
+child can be drawn beside the pins; whether the voice's age is withheld with it counts as neither.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ class Score:
 
     def __str__(self) -> str:
         return (
-            f"precision {self.precision:.3f} of {self.right + self.wrong} pins, recall {self.recall:.3f} of {self.valued}"
-            f" values, coverage {self.coverage:.3f} of {self.touched} touched, false alarms {self.false_alarms:.3f}"
-            f" of {self.open} open"
+            f"precision {self.precision:.3f} of {self.right + self.wrong} pins,"
+            f" recall {self.recall:.3f} of {self.valued} values,"
+            f" coverage {self.coverage:.3f} of {self.touched} touched,"
+            f" false alarms {self.false_alarms:.3f} of {self.open} open"
         )
 
 
@@ -91,7 +92,7 @@ def profiles() -> dict[str, list[str]]:
 
 
 def of_others(test: Iterable[str], dev: Iterable[str]) -> list[str]:
-    """The rows of a test part whose person stands in no row of dev: persons are linked by a sentence that they share."""
+    """The rows of a test part whose person stands in no row of dev: persons are linked by sentences that they share."""
     sentences = profiles()
     leader: dict[str, str] = {}
 

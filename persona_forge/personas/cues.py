@@ -1,0 +1,126 @@
+"""What words may mean: the cues and mentions of an ontology in one language, as one tree of phrases.
+
+The nouns of values ("a nurse") are cues by frames ("I am a nurse"), see space/ontology; in Chinese, where the persona
+need not be named and a measure word may stand in between, two frames stand for all of them ("是…护士", "当…护士").
+A cue with " & " has parts that may stand anywhere: "my wife & I have a kid".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from persona_forge.personas.ages import AGE
+from persona_forge.personas.grammar import Grammar, grammar
+from persona_forge.personas.phrases import Phrases, inflected, plurals
+from persona_forge.space.ontology import FRAMES, LANGUAGE, Choice, Ontology
+
+GENDER = "gender"
+PLACE = "<place>"
+"""As a mention: any name of a place (zh)."""
+AND = " & "
+_FRAMES = {
+    "en": ("work as {}", "job as {}", "employed as {}"),
+    "zh": ("是{}", "是个{}", "是名{}", "是一名{}", "是一位{}", "当{}", "当个{}", "当一名{}", "做{}", "{}"),
+}
+"""Further ones, in which the persona is not named."""
+_NOUNS = {"en": FRAMES["en"][2], "zh": FRAMES["zh"][1]}
+"""The frame by which a noun is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    dimension: str
+    value: str
+    part: str
+    parts: tuple[str, ...]
+    """All of these have to be stated; most cues are one."""
+    noun: bool
+    """Whether it ends in a noun that a further noun would make a part of another one."""
+    bare: bool
+    """Whether it is nothing but that noun (zh)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    dimension: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    language: str
+    grammar: Grammar
+    phrases: Phrases
+    """Of cues, of mentions, and of what is idle (None)."""
+    bands: frozenset[str]
+    """The age bands and the genders that there are: these are told without cues."""
+    genders: frozenset[str]
+    places: frozenset[str]
+    """The dimensions that any name of a place touches."""
+    together: tuple[tuple[str, str], ...]
+    """Dimension, and the one without which it is not settled either."""
+    forbidden: tuple[Choice, ...]
+    """Of each, the values that can't stand together."""
+
+
+def lexicon(ontology: Ontology, language: str) -> Lexicon:
+    words = grammar(language)
+    phrases = Phrases(words)
+    for idle in words.idle:
+        phrases.add(words.phrase(idle), None)
+    places = set()
+    for dimension in ontology.dimensions:
+        for value in dimension.values:
+            for cue, noun, bare in _framed(value.cues.get(language, ()), language):
+                _add_cue(phrases, dimension.name, value.name, cue, noun, bare)
+                if cue.endswith("人"):
+                    for folk, gender in words.folk.items():
+                        _add_cue(phrases, dimension.name, value.name, cue[:-1] + folk)
+                        if gender != "any":
+                            _add_cue(phrases, GENDER, gender, cue[:-1] + folk)
+        for mention in dimension.mentions.get(language, ()):
+            if mention == PLACE:
+                places.add(dimension.name)
+            else:
+                *first, last = words.phrase(mention)
+                what = Mention(dimension.name, (*first, last))
+                for ending in inflected(last) if language == "en" else (last,):
+                    phrases.add((*first, words.same.get(ending, ending)), what)
+    return Lexicon(
+        language,
+        words,
+        phrases,
+        frozenset(v for d in ontology.dimensions if d.name == AGE for v in d.names),
+        frozenset(v for d in ontology.dimensions if d.name == GENDER for v in d.names),
+        frozenset(places),
+        tuple((d.name, d.withheld_with) for d in ontology.dimensions if d.withheld_with),
+        tuple(_spoken(choice) for r in ontology.relations for choice in r.forbids if _holds(choice, language)),
+    )
+
+
+def _holds(choice: Choice, language: str) -> bool:
+    return language in choice.get(LANGUAGE, {language})
+
+
+def _spoken(choice: Choice) -> Choice:
+    return {dimension: values for dimension, values in choice.items() if dimension != LANGUAGE}
+
+
+def _framed(cues: tuple[str, ...], language: str) -> Iterator[tuple[str, bool, bool]]:
+    """The cues, and nouns in further frames, which in Chinese hold all the others."""
+    before, _ = _NOUNS[language].split("{}")
+    nouns = [cue.removeprefix(before) for cue in cues if cue.startswith(before)]
+    held = {frame.format(noun) for noun in nouns for frame in FRAMES["zh"]} if language == "zh" else set()
+    yield from ((frame.format(noun), language == "zh", frame == "{}") for noun in nouns for frame in _FRAMES[language])
+    yield from ((cue, False, False) for cue in cues if cue not in held)
+
+
+def _add_cue(phrases: Phrases, dimension: str, value: str, cue: str, noun: bool = False, bare: bool = False) -> None:
+    parts = tuple(cue.split(AND))
+    for part in parts:
+        words = phrases.grammar.phrase(part)
+        noun = noun or (phrases.grammar.language == "en" and words[-2:-1] in (["a"], ["an"]))
+        what = Cue(dimension, value, part, parts, noun, bare)
+        for last in plurals(words[-1]) if noun or words[-2:-1] == ["my"] else (words[-1],):
+            phrases.add((*words[:-1], phrases.grammar.same.get(last, last)), what)
