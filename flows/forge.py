@@ -12,7 +12,7 @@ from typing import Any
 
 from prefect import Flow, flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.futures import wait
+from prefect.futures import as_completed
 from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -70,7 +70,7 @@ def prepare(root: str, stage_name: str) -> list[str]:
 def work(root: str, stage_name: str, shards: Sequence[str]) -> list[str]:
     """Makes and seals these shards."""
     run = load(root)
-    return [run.work(stage(stage_name), shard).shard for shard in shards]
+    return [run.workers.work(stage(stage_name), shard).shard for shard in shards]
 
 
 @flow(name="persona-forge", flow_run_name="{root}", task_runner=_threads(2), persist_result=False)
@@ -100,9 +100,10 @@ def _work(root: str, each: Stage, names: list[str]) -> Iterator[list[str]]:
             for batch in batches:
                 yield work(root, each.name, batch)
     else:
-        futures = [work.submit(root, each.name, batch) for batch in batches]
-        wait(futures)
-        yield from (f.result() for f in futures)
+        run = load(root)
+        with run.workers.several(min(run.config.run.workers, len(batches))):
+            futures = [work.submit(root, each.name, batch) for batch in batches]
+            yield from (f.result() for f in as_completed(futures))
 
 
 def _artifacts(folder: Folder) -> None:

@@ -3,7 +3,7 @@
 A `Run` is a folder with its settings and engines. `prepare` brings a source or a plan up to date and tells the shards
 of a map that are not done; `work` does one of them; both are all that a flow or a worker needs, and either may be
 killed at any instant and called again. What is done is what is sealed, and nothing is sealed before it is whole.
-`start` makes or opens a run; `go` takes it through stages in this process.
+`start` makes or opens a run; `go` takes it through stages.
 
 When is a shard done? Its seal exists, bears the stage's fingerprint (else the run refuses, see `refuse_mismatch`), its
 file is there, and the files that its rows came from are the ones it names. Where one of those has changed, the rows
@@ -13,7 +13,7 @@ themselves are compared: if those that this shard uses are the same, it is seale
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -32,6 +32,7 @@ from persona_forge.dataset.seals import Seal, read_seal, write_seal
 from persona_forge.dataset.shards import digest_of, write_table
 from persona_forge.hands import Choice, Hands, Tick
 from persona_forge.pipeline import PIPELINE
+from persona_forge.workers import Workers
 
 log = logging.getLogger("persona_forge")
 
@@ -43,6 +44,7 @@ class Run:
         self.records: tuple[dict[str, Any], Made] | None = None
         """What the seed files were found to hold, and their state then."""
         self._fingerprints: dict[str, str] = {}
+        self.workers = Workers(self)
 
     # What a stage is made of ------------------------------------------------------------------------------------------
 
@@ -257,7 +259,7 @@ def downstream(first: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 
 def go(run: Run, stages: tuple[Stage, ...]) -> None:
-    """Runs stages in this process, in order: shards that compute side by side, those that share an engine in turn."""
+    """Runs stages in order: shards that compute side by side, those that share an engine in turn, in this process."""
     for stage in stages:
         names = run.prepare(stage)
         if stage.one_at_a_time:
@@ -265,9 +267,12 @@ def go(run: Run, stages: tuple[Stage, ...]) -> None:
                 for name in names:
                     run.work(stage, name)
         else:
-            pool = ThreadPoolExecutor(run.config.run.workers)
-            try:
-                for future in [pool.submit(run.work, stage, name) for name in names]:
-                    future.result()
-            finally:
-                pool.shutdown(cancel_futures=True)
+            at_once = min(run.config.run.workers, len(names))
+            with run.workers.several(at_once):
+                pool = ThreadPoolExecutor(run.config.run.workers)
+                try:
+                    # in the order in which they end: polars has a Ctrl-C raised in the thread that it works in
+                    for future in as_completed([pool.submit(run.workers.work, stage, name) for name in names]):
+                        future.result()
+                finally:
+                    pool.shutdown(cancel_futures=True)

@@ -56,10 +56,10 @@ def _shares(table: npt.NDArray[Any]) -> Reals:
 def extended(law: Law, key: int, seed_id: str, codes: Codes, ids: Ids, stop: int) -> tuple[Codes, Ids]:
     """The rows so far, and after them those not yet used, by their exponential keys, up to `stop`."""
     every, chance = listed(law)
-    hidden = np.array([law.space.number[name] in law.withheld for name in law.space.names])
+    shown = np.flatnonzero([law.space.number[name] not in law.withheld for name in law.space.names])
     names = np.empty((every.shape[1], 2), np.uint64)
     constants, begins = constants_of(law.space)
-    sign_rows(every, names, 0, every.shape[1], hidden, constants, begins, seed_lanes(seed_id))
+    sign_rows(every, names, 0, every.shape[1], shown, constants, begins, seed_lanes(seed_id))
     used = np.isin(_as_text(every), _as_text(codes))
     every, chance, names = every[:, ~used], chance[~used], names[~used]
     with np.errstate(over="ignore"):

@@ -58,23 +58,19 @@ def constants_of(space: Space) -> tuple[Ids, Begins]:
 
 
 @njit(cache=True)
-def sign_rows(
-    codes: Any, ids: Any, first: int, count: int, hidden: Any, constants: Any, begins: Any, seed: Any
-) -> None:
-    """Writes the ids of rows first … first + count - 1; `seed` is the seed's two constants."""
-    for i in range(first, first + count):
-        ids[i, 0] = seed[0]
-        ids[i, 1] = seed[1]
-    for d in range(codes.shape[0]):
-        if not hidden[d]:
-            row, own, out = codes[d, first : first + count], constants[begins[d] :], ids[first : first + count]
-            for i in range(count):
-                code = np.uint64(row[i])
-                out[i, 0] += own[code, 0]
-                out[i, 1] += own[code, 1]
-    for i in range(first, first + count):
-        ids[i, 0] = mix(ids[i, 0])
-        ids[i, 1] = mix(ids[i, 1] ^ ids[i, 0])
+def sign_rows(codes: Any, ids: Any, first: int, count: int, shown: Any, constants: Any, begins: Any, base: Any) -> None:
+    """Writes the ids of rows first … first + count - 1, from `base` and the constants of what the rows `shown` hold."""
+    a, b = np.full(count, base[0], np.uint64), np.full(count, base[1], np.uint64)
+    for d in shown:
+        row, own = codes[d, first : first + count], constants[begins[d] :]
+        for i in range(count):
+            code = np.uint64(row[i])
+            a[i] += own[code, 0]
+            b[i] += own[code, 1]
+    out = ids[first : first + count]
+    for i in range(count):
+        out[i, 0] = mix(a[i])
+        out[i, 1] = mix(b[i] ^ out[i, 0])
 
 
 def seed_lanes(seed_id: str) -> Ids:

@@ -4,13 +4,14 @@
 
 Seeds are made by a fixed rule from valid vectors of the bundled ontology, half of them in each language; one in four
 withholds up to two dimensions. 24 dimensions are those that relations name most often. Quotas go through the stage's
-function and the writer to sealed shards, each deleted once it is written: ids, seed column and uniqueness included.
+function and the writer to whole shards, each deleted once it is written: ids, seed column and uniqueness included.
 A trait value is one that is shown: nulls do not count. CPU seconds are those of the process, all threads. "compile" is
-the law, room and tables of each seed on a space of its own; the rate is of all the rest. Every figure is the median of
-three processes. `--memory` adds one run each at 10 and at 100 million rows. `--workers` sets two threads against one by
-the clock, with polars held to one thread in both. Rivals are in `expand_rivals.py`; PYTHON is an interpreter that has
-data-designer==0.9.6, distilabel==1.5.3, polars and duckdb (one that is not installed is skipped, and said so).
-To reach: 100 million values a CPU second, compile in 20, 500 MB (477 MiB), 1.8 with two workers.
+the law, room and tables of each seed, on a fresh space; the rate is of all the rest. Every figure is the median of
+three processes. `--memory` adds one run each at 10 and at 100 million rows. `--workers` makes a run's shards under
+`run.workers` = 2 against 1, by the clock, from a sealed plan to sealed shards, over the whole ontology; polars is held
+to one thread in both, for else one worker uses both cores. Rivals are in `expand_rivals.py`; PYTHON (or RIVALS_PYTHON
+in the environment) is an interpreter that has data-designer==0.9.6, distilabel==1.5.3, polars and duckdb; one that
+cannot be had is named. To reach: 100 million values a CPU second, compile in 20 s, 477 MiB, two workers 1.8 times one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -34,14 +34,19 @@ from typing import Any
 
 import polars as pl
 
+from persona_forge.config import make_config
+from persona_forge.core.ids import digest
+from persona_forge.core.stage import Made
 from persona_forge.core.tables import COVER, QUOTAS, SEEDS, WEIGHTS, personas
-from persona_forge.dataset.shards import write_table
-from persona_forge.personas.evidence import given
+from persona_forge.dataset.shards import write_table, write_text
+from persona_forge.personas import expand as stage_of_rows
 from persona_forge.personas.expand import expand
+from persona_forge.pipeline import PIPELINE, stage
+from persona_forge.run import Run, go
+from persona_forge.space import tiles
 from persona_forge.space.compile import Law, Space, compile_space
 from persona_forge.space.ontology import LANGUAGE, LANGUAGES, Ontology, read_ontology
 from persona_forge.space.sample import draw, traits_of
-from persona_forge.space.tiles import drawing
 
 ROOT = Path(__file__).parents[2]
 SEEDS_ASKED, ROWS_PER_SHARD = 10_000, 250_000
@@ -75,7 +80,7 @@ def _seeds(space: Space, language: str, number: int) -> Iterator[dict[str, Any]]
     law = space.given({}, (), language)
     assert isinstance(law, Law)
     codes, _ = draw(law, 0, "benchmark", 0, number)
-    empty = {"opinions": [], "catchphrases": [], "emotional_limits": [], "extras": "{}"}
+    empty = {"opinions": [], "catchphrases": [], "emotional_limits": [], "flags": [], "extras": "{}"}
     texts = dict.fromkeys(("name", "prose", "style", "voice", "author_kind", "source", "licence", "review"), "")
     for row in range(number):
         chance, traits = random.Random(f"{language} {row}"), traits_of(law, codes, row)
@@ -100,27 +105,34 @@ def shards_of(seeds: pl.DataFrame, rows: int) -> list[pl.DataFrame]:
 # In a process of its own ----------------------------------------------------------------------------------------------
 
 
-def compiled(dims: int, rows: int, workers: int) -> dict[str, float]:
-    space = space_of(dims)
-    seeds, each = seeds_of(space), rows // SEEDS_ASKED
-    warm(space, seeds)
-    space, began = space_of(dims), time.process_time()
-    for seed in seeds.select("seed_id", "language", "pins", "withheld").iter_rows(named=True):
-        law = given(space, seed)
-        assert isinstance(law, Law)
-        law.room(each)
-        law.at_least(4 * each)
-        drawing(law)
-    return {"cpu": time.process_time() - began}
+class Clock:
+    """CPU seconds spent in the functions that it is wrapped around, counted once where one calls another."""
+
+    def __init__(self, *functions: tuple[Any, str]) -> None:
+        self.spent, self._inside = 0.0, False
+        for where, name in functions:
+            setattr(where, name, self._timed(getattr(where, name)))
+
+    def _timed(self, function: Any) -> Any:
+        def timed(*given: Any) -> Any:
+            if self._inside:
+                return function(*given)
+            self._inside, began = True, time.process_time()
+            try:
+                return function(*given)
+            finally:
+                self._inside, self.spent = False, self.spent + time.process_time() - began
+
+        return timed
 
 
-def expanded(dims: int, rows: int, workers: int) -> dict[str, float]:
+def expanded(dims: int, rows: int) -> dict[str, float]:
     space = space_of(dims)
     seeds = seeds_of(space)
     table = personas({d.name: d.names for d in space.ontology.dimensions})
     warm(space, seeds)
     space, parts = space_of(dims), shards_of(seeds, rows)
-
+    compiling = Clock((stage_of_rows, "given"), (Law, "room"), (Law, "at_least"), (tiles, "drawing"))
     theirs = [seeds.filter(pl.col("seed_id").is_in(quotas["seed_id"].implode())) for quotas in parts]
 
     def shard(quotas: pl.DataFrame, mine: pl.DataFrame) -> tuple[int, int, int]:
@@ -131,13 +143,37 @@ def expanded(dims: int, rows: int, workers: int) -> dict[str, float]:
         nulls = sum(made.rows.null_count().row(0))
         return made.rows.height, made.rows.height * dims - nulls, size
 
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(workers) as pool:
-        cpu, wall = time.process_time(), time.perf_counter()
-        done = list(pool.map(shard, parts, theirs))
-        cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    with tempfile.TemporaryDirectory() as folder:
+        cpu = time.process_time()
+        done = list(map(shard, parts, theirs))
+        cpu = time.process_time() - cpu - compiling.spent
     rows, values, size = (sum(column) for column in zip(*done, strict=True))
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    return {"rows": rows, "values": values, "bytes": size, "cpu": cpu, "wall": wall, "rss": rss}
+    return {"rows": rows, "values": values, "bytes": size, "compile": compiling.spent, "cpu": cpu,
+            "rss": rss}  # fmt: skip
+
+
+def worked(workers: int, rows: int) -> dict[str, float]:
+    """The shards of a run whose plan is sealed, made as `persona-forge expand` makes them."""
+    text = (ROOT / "seeds" / "traits.toml").read_text()
+    seeds = seeds_of(compile_space(read_ontology(text, "seeds/traits.toml")))
+    quotas = pl.concat(shards_of(seeds, rows)).with_columns(pl.format("g000-{}", "shard").alias("shard"))
+    with tempfile.TemporaryDirectory() as root:
+        config = make_config({"run": {"workers": workers}}, where="the benchmark")
+        run = Run(Path(root), config, text, "seeds/traits.toml", {})
+        plan = {"seeds": seeds, "quotas": quotas, "weights": WEIGHTS.empty(), "cover": COVER.empty()}
+        for made in (s for s in PIPELINE if s.writes in plan):
+            run.seal(made, "g000", Made(plan[made.writes], 0), 0.0, used="", parents={})
+        run.folder.write_card({"config": config.model_dump(mode="json"), "engines": {}, "ingredients": {}, "stages": [],
+                               "ontology": digest(text)})  # fmt: skip
+        write_text(run.folder.ontology, text)
+        warm(run.hands.space, seeds)
+        wall = time.perf_counter()
+        go(run, (stage("expand"),))
+        return {"wall": time.perf_counter() - wall}
+
+
+INSIDE = {"expand": expanded, "work": worked}
 
 
 def warm(space: Space, seeds: pl.DataFrame) -> None:
@@ -148,25 +184,23 @@ def warm(space: Space, seeds: pl.DataFrame) -> None:
 # The tables -----------------------------------------------------------------------------------------------------------
 
 
-def apart(kind: str, dims: int, rows: int, workers: int = 1, **environment: str) -> dict[str, float]:
-    command = [sys.executable, __file__, "--inside", kind, "--dims", str(dims), "--rows", str(rows)]
-    command += ["--threads", str(workers)]
+def apart(kind: str, number: int, rows: int, **environment: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--inside", kind, "--dims", str(number), "--rows", str(rows)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **environment})
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
 def ours(dims: int, rows: int, times: int = 3) -> float:
     """Prints one line; returns rows a CPU second, compile included."""
-    compiles = median(apart("compile", dims, rows)["cpu"] for _ in range(times))
     runs = sorted((apart("expand", dims, rows) for _ in range(times)), key=lambda run: run["cpu"])
     run = runs[times // 2]
-    rest = run["cpu"] - compiles
     print(
-        f"{run['rows']:>12,.0f} {dims:>4} {compiles:>9.1f} {rest:>7.1f} {run['rows'] / rest / 1e6:>8.2f} "
-        f"{run['values'] / rest / 1e6:>9.1f} {run['bytes'] / run['rows']:>7.1f} {run['rss']:>8.0f}",
+        f"{run['rows']:>12,.0f} {dims:>4} {run['compile']:>9.1f} {run['cpu']:>7.1f} "
+        f"{run['rows'] / run['cpu'] / 1e6:>8.2f} {run['values'] / run['cpu'] / 1e6:>9.1f} "
+        f"{run['bytes'] / run['rows']:>7.1f} {run['rss']:>8.0f}",
         flush=True,
     )
-    return run["rows"] / run["cpu"]
+    return run["rows"] / (run["cpu"] + run["compile"])
 
 
 def beside(python: str, dims: int, ours_rate: float) -> None:
@@ -204,12 +238,13 @@ def main(options: argparse.Namespace) -> None:
             ours(sizes[0], rows, times=1)
     if options.workers:
         walls = [
-            median(apart("expand", sizes[0], options.rows, n, POLARS_MAX_THREADS="1")["wall"] for _ in range(3))
-            for n in (1, 2)
+            median(apart("work", n, options.rows, POLARS_MAX_THREADS="1")["wall"] for _ in range(3)) for n in (1, 2)
         ]
         print(f"one worker {walls[0]:.1f} s, two {walls[1]:.1f} s: {walls[0] / walls[1]:.2f}x")
     if options.rivals:
         beside(options.rivals, sizes[0], rates[sizes[0]])
+    else:
+        print(f"without --rivals: {', '.join(RIVALS)} are missing")
 
 
 if __name__ == "__main__":
@@ -217,13 +252,12 @@ if __name__ == "__main__":
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--dims", default="24,41", help="numbers of dimensions; rivals get the first")
     parser.add_argument("--memory", action="store_true", help="also 10 and 100 million rows")
-    parser.add_argument("--workers", action="store_true", help="also two threads against one")
-    parser.add_argument("--rivals", metavar="PYTHON", help="an interpreter that has the rivals")
-    parser.add_argument("--inside", choices=("compile", "expand"), help=argparse.SUPPRESS)
-    parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--workers", action="store_true", help="also two workers against one")
+    parser.add_argument("--rivals", metavar="PYTHON", default=os.environ.get("RIVALS_PYTHON"),
+                        help="an interpreter that has the rivals")  # fmt: skip
+    parser.add_argument("--inside", choices=INSIDE, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
-        inside = compiled if chosen.inside == "compile" else expanded
-        print(json.dumps(inside(int(chosen.dims), chosen.rows, chosen.threads)))
+        print(json.dumps(INSIDE[chosen.inside](int(chosen.dims), chosen.rows)))
     else:
         main(chosen)

@@ -12,7 +12,7 @@ import pytest
 from small_runs import made, sealed, settings
 
 from persona_forge.core.errors import ForgeError
-from persona_forge.pipeline import stage
+from persona_forge.pipeline import ACTS, stage
 from persona_forge.workers import Helper
 
 EXPAND = stage("expand")
@@ -31,7 +31,7 @@ time.sleep(60)
 
 @pytest.fixture
 def run(seeds: Path, tmp_path: Path) -> Path:
-    made(tmp_path / "run", settings(seeds), tuple(stage(name) for name in ("seeds", "allot", "fit", "cover", "expand")))
+    made(tmp_path / "run", settings(seeds), tuple(map(stage, ACTS["expand"])))
     return tmp_path / "run"
 
 
