@@ -142,6 +142,7 @@ def _text(seed: Mapping[str, Any], marks: Mapping[str, str], kind: Kind) -> str:
 
 
 def _closed(text: str, language: str) -> str:
-    """Ends with a full stop, so that a sentence may follow."""
+    """Ends with a full stop, perhaps within quotation marks, so that a sentence may follow."""
     text = text.strip()
-    return text if not text or text[-1] in '.!?。！？…”"' else text + ("。" if language == "zh" else ".")
+    ended = not text or text.rstrip("”’」』）)\"'")[-1:] in tuple(".!?。！？…")
+    return text if ended else text + ("。" if language == "zh" else ".")
