@@ -1,4 +1,6 @@
-"""What stands behind the annotators' apps: seeds as a run would read them, and their decisions on the way back."""
+"""What stands behind the annotators' apps: seeds as a run would read them, and their decisions on the way back; and the
+pairs of replies of a run or a file.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,11 @@ from typing import Any
 from persona_forge.beside import beside
 from persona_forge.core.errors import Misuse, SeedsError
 from persona_forge.dataset.events import EventLog
+from persona_forge.dataset.explore import sounds
+from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.shards import write_text
+from persona_forge.dialogues.compare import CompareDesk
+from persona_forge.dialogues.questions import Question, of_file, of_run
 from persona_forge.personas.curate import curate
 from persona_forge.personas.readers import read, seed_files
 from persona_forge.personas.review import adopted, review, text_id
@@ -19,7 +25,7 @@ from persona_forge.personas.review_desk import ReviewDesk, Shelf
 from persona_forge.space.model import Ontology
 from persona_forge.space.ontology import read_ontology
 
-REVIEW = "review"
+REVIEW, COMPARE = "review", "compare"
 
 
 def events_folder(path: Path) -> Path:
@@ -56,6 +62,32 @@ def adopt(path: Path, events: Path, to: Path) -> dict[str, int]:
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     write_text(to, "".join(lines))
     return dict(counts)
+
+
+def picks_folder(path: Path) -> Path:
+    """Where picks are kept unless told otherwise: in the run, which takes them in; or beside the file."""
+    return path.resolve() / "events" if path.is_dir() else events_folder(path)
+
+
+def questions(path: Path) -> list[Question]:
+    """The pairs of a run, or of a file."""
+    if not path.is_dir():
+        return of_file(path)
+    folder = Folder(path)
+    folder.read_card()
+    return of_run(folder.scan("pairs").collect(), folder.scan("scenes").collect())
+
+
+def compare_desk(path: Path, events: Path, who: str) -> dict[str, Any]:
+    """An annotator's desk, as the calls that the app may make."""
+
+    @lru_cache(maxsize=8)
+    def heard(script_id: str) -> dict[tuple[int, str], bytes]:
+        return sounds(Folder(path), script_id) if path.is_dir() else {}
+
+    desk = CompareDesk(questions(path), EventLog(events, COMPARE), who, heard)
+    calls = (desk.start, desk.find, desk.show, desk.hear, desk.decide, desk.undo, desk.agreement)
+    return {call.__name__: call for call in calls}
 
 
 def _stamps(path: Path) -> tuple[tuple[Path, int, int], ...]:

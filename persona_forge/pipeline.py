@@ -2,14 +2,19 @@
 
 Act 1 reads authored seeds and pins what their prose states, finds those that are alike, shares the rows asked for among
 them, and expands each into valid, unique vectors of traits. Act 2 chooses a few personas, puts each in a scene, under
-pressure or not, and has a language model write the dialogue with its direction. Act 3 casts voices, speaks every turn,
-measures what came out and checks the words by ear.
+pressure or not, has a language model write the dialogue with its direction, and right and wrong replies, which are
+judged and paired. Act 3 casts voices, speaks every turn, measures what came out and checks the words by ear.
 """
 
 from __future__ import annotations
 
 from persona_forge.core.stage import Stage
-from persona_forge.dialogues.scenes import scenes
+from persona_forge.dataset.events import gather
+from persona_forge.dialogues import candidates as replies
+from persona_forge.dialogues.judge import PROMPTS as RUBRIC
+from persona_forge.dialogues.judge import judge
+from persona_forge.dialogues.pairs import pairs
+from persona_forge.dialogues.scenes import FILES, scenes
 from persona_forge.dialogues.scripts import PROMPTS, scripts
 from persona_forge.personas.allot import allot
 from persona_forge.personas.cover import cover
@@ -33,8 +38,16 @@ PIPELINE = (
     Stage("expand",      "map",    ("quotas", "seeds", "weights", "cover"), "personas", 1, expand, "personas",
           yields="many"),
 
-    Stage("scenes",      "plan",   ("personas", "seeds"), "scenes",   1, scenes,   "dialogues", ("count", "per_shard")),
-    Stage("scripts",     "map",    ("scenes", "seeds"),   "scripts",  1, scripts,  "dialogues", files=PROMPTS),
+    Stage("scenes",      "plan",   ("personas", "seeds"), "scenes",   2, scenes,   "dialogues", ("count", "per_shard"),
+          FILES),
+    Stage("scripts",     "map",    ("scenes", "seeds"),   "scripts",  2, scripts,  "dialogues", files=PROMPTS),
+    Stage("candidates",  "map",    ("scripts", "scenes", "seeds"), "candidates", 1, replies.candidates, "dialogues",
+          files=replies.FILES, yields="many"),
+    Stage("judge",       "map",    ("candidates", "scripts", "scenes", "seeds"), "judgements", 1, judge, "dialogues",
+          files=RUBRIC, yields="many"),
+    Stage("events",      "source", (),                    "events",   1, gather,   "dialogues"),
+    Stage("pair",        "map",    ("candidates", "judgements", "scripts", "scenes", "seeds", "events"), "pairs", 1,
+          pairs, "dialogues", yields="many"),
 
     Stage("cast",        "plan",   ("scripts", "scenes"), "casting",  1, cast,     "speech", ("count", "per_shard")),
     Stage("speak",       "map",    ("casting", "scripts", "scenes"), "clips", 1, speak, "speech"),
@@ -46,6 +59,8 @@ PIPELINE = (
 ACTS = {
     "expand": ("seeds", "families", "allot", "fit", "cover", "expand"),
     "script": ("scenes", "scripts"),
+    "judge": ("candidates", "judge"),
+    "pair": ("events", "pair"),
     "speak": ("cast", "speak", "measure", "check_words"),
 }
 """The stages that a command of its own runs."""

@@ -57,6 +57,8 @@ class Run:
         section = getattr(self.config, stage.section).model_dump(mode="json")
         settings = {f"{stage.section}.{k}": section[k] for k in stage.settings if k not in stage.quantities}
         ports = {p: self.hands.choices[p].identity for p in stage.ports}
+        if "judge" in stage.hands and self.config.dialogues.judge_samples:
+            ports["judge"] = self.config.dialogues.judge_model or self.hands.choices["chat"].model
         ontology = self.hands.ontology
         space = {"ontology": ontology.digest} if {"space", "key", "ontology"} & set(stage.hands) else {}
         space |= {"words": ontology.words} if "ontology" in stage.hands else {}

@@ -27,7 +27,7 @@ from persona_forge.dataset.shards import mending
 EVERY_S = 10.0
 """Without a terminal, a line of progress comes no more often than this."""
 
-UNITS = {"scripts": "replies", "speak": "turns"}
+UNITS = {"scripts": "replies", "candidates": "replies", "judge": "looks", "speak": "turns"}
 """What a stage ticks for."""
 
 QUERIES = {

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from persona_forge.cli import asking, authoring, cards, curating, desks, importing, leaving, running
+from persona_forge.cli import apps, asking, authoring, cards, curating, desks, importing, leaving, running
 from persona_forge.core.errors import ForgeError, Stopped, Uninstalled
 
 ABOUT = "Grow authored persona seeds into training data for voice models that stay in character."
@@ -24,12 +24,15 @@ def _group(about: str) -> typer.Typer:
     )
 
 
-app, seeds, traits, weights = map(
-    _group, (ABOUT, "Read and check seeds.", "Ask the ontology.", "Fetch the weights of the embedded engines.")
+app, seeds, traits, weights, opened = map(
+    _group,
+    (ABOUT, "Read and check seeds.", "Ask the ontology.", "Fetch the weights of the embedded engines.", "Open an app."),
 )
 app.command()(running.run)
 app.command()(running.expand)
 app.command()(running.script)
+app.command()(running.judge)
+app.command()(running.pair)
 app.command()(running.speak)
 app.command()(authoring.cover)
 app.command()(asking.status)
@@ -40,6 +43,9 @@ app.command()(asking.engines)
 app.add_typer(seeds, name="seeds")
 app.add_typer(traits, name="traits")
 app.add_typer(weights, name="weights")
+app.add_typer(opened, name="app")
+opened.command("explore")(apps.explore)
+opened.command("compare")(apps.compare)
 seeds.command("check")(curating.seeds_check)
 seeds.command("topics")(curating.seeds_topics)
 seeds.command("import")(importing.seeds_import)

@@ -63,6 +63,16 @@ def script(
     _act("script", _settings(config, out, None, None, dialogues), out, redo, json)
 
 
+def judge(config: ConfigFile = None, out: Out = Path("my-dataset"), redo: Redo = None, json: Json = False) -> None:
+    """Right and wrong replies to every probe, without Prefect, each looked at by code, and by a model if told."""
+    _act("judge", _settings(config, out, None, None, None), out, redo, json)
+
+
+def pair(config: ConfigFile = None, out: Out = Path("my-dataset"), redo: Redo = None, json: Json = False) -> None:
+    """Chosen and rejected replies, without Prefect; what annotators decided is taken in first."""
+    _act("pair", _settings(config, out, None, None, None), out, redo, json)
+
+
 def speak(config: ConfigFile = None, out: Out = Path("my-dataset"), redo: Redo = None, json: Json = False) -> None:
     """Act 3 alone, without Prefect: voices, speech, measures and the check of words."""
     _act("speak", _settings(config, out, None, None, None), out, redo, json)

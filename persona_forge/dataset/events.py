@@ -15,13 +15,14 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from persona_forge.core.errors import Corrupt, Misuse
 from persona_forge.core.ids import canonical, digest
+from persona_forge.core.stage import Made
 from persona_forge.core.tables import EVENTS
 from persona_forge.dataset.shards import mending
 
@@ -30,6 +31,11 @@ Event = Mapping[str, str]
 """A row of EVENTS."""
 
 _NAME = re.compile(r"\w(?:[\w .@+-]{0,38}\w)?")
+
+
+def gather(*, acts: Sequence[Event]) -> Made:
+    """All events as rows of a run, undone ones and the undoing with them."""
+    return Made(EVENTS.frame([dict(event) for event in acts]), taken=len(acts))
 
 
 def annotator(name: str) -> str:

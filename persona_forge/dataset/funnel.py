@@ -58,6 +58,12 @@ def _step(folder: Folder, stage: dict[str, Any]) -> Step:
 
 def _population(folder: Folder, stage: dict[str, Any]) -> tuple[int, str]:
     first = stage["reads"][0]
+    if stage["writes"] in ("candidates", "pairs"):
+        probed = folder.scan("scripts").select(pl.col("probe_turn").is_not_null().alias("probed")).collect()["probed"]
+        if stage["writes"] == "pairs":
+            return int(probed.sum()), "probes"
+        asked = 2 * folder.read_card()["config"]["dialogues"]["candidates"] or 1
+        return int(probed.sum()) * asked + int((~probed).sum()), "replies"
     if stage["writes"] == "clips":
         scenes = folder.scan("casting").select("scene_id").unique().collect()["scene_id"]
         scripts = folder.scan("scripts").filter(pl.col("scene_id").is_in(scenes.implode()))

@@ -3,7 +3,7 @@
 Each check is a question with an answer: how many rows break it, and an example. What is asked: is every sealed byte as
 it was sealed, and made with the settings that the run's card states; does every row come from a row that is there; does
 the funnel add up; does any persona break a constraint, contradict its seed's pins or stand twice; does any seed stand
-in two splits; does any minor stand in an intimate or abusive scene (invariant 8).
+in two splits; does any minor stand in an intimate or abusive scene, or play despair (invariant 8).
 """
 
 from __future__ import annotations
@@ -183,7 +183,8 @@ def _pins(connection: duckdb.DuckDBPyConnection) -> Check:
 
 def _minors(connection: duckdb.DuckDBPyConnection) -> Check:
     scenes = connection.sql(
-        "SELECT s.scene_id, s.relationship, s.attack, s.partner.age_band AS partner_age, s.traits, p.prose, "
+        "SELECT s.scene_id, s.relationship, s.attack, s.kind = 'twin' AND s.exit = 'distress' AS despair_played, "
+        "s.partner.age_band AS partner_age, s.traits, concat_ws(chr(10), p.prose, p.style, p.voice) AS prose, "
         "(SELECT list(age_group) FROM casting c WHERE c.scene_id = s.scene_id) AS voices "
         "FROM scenes s JOIN seeds p USING (seed_id)"
     ).to_arrow_table()
@@ -192,9 +193,10 @@ def _minors(connection: duckdb.DuckDBPyConnection) -> Check:
         ages = {t["value"] for t in scene["traits"] if t["dimension"] in ("age_band", "voice_age")}
         ages |= {scene["partner_age"], *(scene["voices"] or ())}
         minor = ages & MINOR_AGES or mentions_minor(scene["prose"])
-        if minor and (scene["relationship"] in INTIMATE or scene["attack"] in ABUSIVE):
+        if minor and (scene["relationship"] in INTIMATE or scene["attack"] in ABUSIVE or scene["despair_played"]):
             broken.append(scene["scene_id"])
-    return Check("minors", "does no minor stand in an intimate or abusive scene?", len(broken), ", ".join(broken[:3]))
+    asks = "does no minor stand in an intimate or abusive scene, or one in which despair is played?"
+    return Check("minors", asks, len(broken), ", ".join(broken[:3]))
 
 
 def _dimensions(connection: duckdb.DuckDBPyConnection) -> list[str]:

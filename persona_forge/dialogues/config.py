@@ -25,7 +25,7 @@ class DialoguesConfig(BaseModel):
     """A longer dialogue is written turn by turn, as self-play."""
     code_switched_share: float = Field(default=0, ge=0, le=1)
     """Share of the scenes in which the persona mixes words of the other language in."""
-    candidates: int = Field(default=1, ge=0, le=16)
+    candidates: int = Field(default=2, ge=0, le=16)
     """Replies to a probe of each kind, right and wrong, that pairs are matched from; 0: no pairs."""
     judge_samples: int = Field(default=0, ge=0, le=16)
     """How often a model judges each reply; 0: code alone judges, as a small local model cannot."""
@@ -62,6 +62,6 @@ class DialoguesConfig(BaseModel):
 
     @model_validator(mode="after")
     def _shares_of_a_whole(self) -> DialoguesConfig:
-        if self.attack_share + self.exit_share + self.contrast_share > 1:
+        if self.attack_share + self.exit_share + self.contrast_share > 1 + 1e-9:  # decimals may miss 1 by a rounding
             raise ValueError("attack_share, exit_share and contrast_share are more than 1 together")
         return self

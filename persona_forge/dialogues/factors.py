@@ -1,11 +1,15 @@
-"""The factors of a scene, as factors.toml lists them."""
+"""The factors of a scene, as factors.toml lists them, and the assertion that a scene puts at stake."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+AT_STAKE = {"exit": "leaves_role", "twin": "stays_in_role", "contrast": "hears_delivery"}
+"""By a scene's kind; that of an attack stands in factors.toml."""
 
 
 @cache
@@ -16,3 +20,10 @@ def factors() -> dict[str, dict[str, dict[str, Any]]]:
 
 def words(factor: str, value: str, language: str) -> str:
     return str(factors()[factor][value][language])
+
+
+def at_stake(scene: Mapping[str, Any]) -> str | None:
+    """The name of the one assertion that a scene's probe tries; none in a plain scene."""
+    if scene["kind"] == "attack":
+        return str(factors()["attack"][scene["attack"]]["assertion"])
+    return AT_STAKE.get(scene["kind"])

@@ -1,35 +1,105 @@
 """Which few of the millions are worth a call, and in what scene.
 
-The language with the fewest scenes so far is next. Within a language the seeds are gone through in an order of their
-own (a hash), round after round; round r takes the seed's r-th persona by id, and ids are random, so no trait is
-favoured. Each factor is dealt from a deck that is shuffled anew whenever it is used up: among the first n scenes its
-values come equally often, give or take one, for any n. All is keyed by content, so that scene number i is the same
-however many are asked for.
+The language with the fewest scenes so far is next. Within a language kinds are dealt by their shares and factors evenly
+(`dealing`); the seeds are gone through in an order of their own (a hash), round after round, and `choosing` takes that
+persona of the seed whose turn it is which covers most. Scenes that belong together are consecutive among those of their
+kind, and the later ones take over what the first was dealt: an attack's probe at each of the depths, an exit and its
+twin, a contrast's two deliveries. All is keyed by content and depends on the scenes before alone, so that scene number
+i is the same however many are asked for.
 
-A minor, by trait, prose or voice, is given no intimate relationship and meets no abuse (see text.minors): a card that
-may not be dealt is replaced by one that may, and the deck goes on as if it had been.
+A minor, by trait, prose or voice, is given no intimate relationship, meets no abuse and plays no despair: `minors` says
+what may not be dealt, a persona is chosen who may stand in what was, and what cannot be dealt now comes later.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import polars as pl
 
-from persona_forge.core.ids import digest, key64, unit
+from persona_forge.core.ids import digest, key64
 from persona_forge.core.stage import Made
 from persona_forge.core.tables import SCENES
-from persona_forge.core.tables.act1 import PERSONAS_FIXED, PERSONAS_LAST
+from persona_forge.dialogues.choosing import CANDIDATES, Covered, Row, Visit, candidates, read, traits_of
+from persona_forge.dialogues.dealing import Dealt, next_kind
 from persona_forge.dialogues.factors import factors
+from persona_forge.dialogues.minors import DESPAIR, delicate, is_young
+from persona_forge.dialogues.probes import contrast, other_delivery, probe, probes
 from persona_forge.text.minors import ABUSIVE, INTIMATE, MINOR_AGES, mentions_minor
 
+FILES = ("dialogues/factors.toml", "dialogues/probes.toml")
 PARTNER_AGES = ("teen", "young_adult", "adult", "middle_aged", "senior")
 GENDERS = ("female", "male")
-LAST_ATTACK_TURN = 2
-"""An attack begins at least so many turns before the end, so that there is an answer to it."""
-Slot = tuple[str, int]
-"""A language, and the place of a scene among those of that language."""
+TWOS = {"exit": "twin", "contrast": "contrast"}
+"""Kinds of which two belong together, and the column that joins them."""
+AGREED_BEFORE = 2
+"""A safe word is agreed on in the first turn: its probe comes no sooner than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The settings that scenes are made by."""
+
+    turns: int
+    attack_share: float
+    exit_share: float
+    contrast_share: float
+    depths: Sequence[int]
+    one_shot_turns: int
+    code_switched_share: float
+
+    @property
+    def shares(self) -> dict[str, float]:
+        under = {"attack": self.attack_share, "exit": self.exit_share, "contrast": self.contrast_share}
+        return {**under, "plain": max(0.0, 1 - sum(under.values()))}
+
+    def size(self, kind: str) -> int:
+        """Scenes of a kind that belong together."""
+        return {"attack": len(self.depths), "exit": 2, "contrast": 2, "plain": 1}[kind]
+
+
+class Slot(NamedTuple):
+    language: str
+    place: int
+    """Among the scenes of this language."""
+    kind: str
+    number: int
+    """Among those of this language and kind."""
+    visit: Visit | None
+    """Whose turn it is; none where the scene follows another."""
+
+
+@dataclass(slots=True)
+class Past:
+    """What one language has had so far."""
+
+    dealt: Dealt
+    kinds: Counter[str] = field(default_factory=Counter)
+    visits: int = 0
+    first: dict[str, Row] = field(default_factory=dict)
+    """The last scene of each kind that others follow."""
+    covered: Covered = field(default_factory=Covered)
+
+    def add(self, scene: Row, wanted: Wanted) -> None:
+        kind = "exit" if scene["kind"] == "twin" else scene["kind"]
+        if self.kinds[kind] % wanted.size(kind) == 0:
+            self.visits += 1
+            self.first[kind] = scene
+            traits = {t["dimension"]: t["value"] for t in scene["traits"]}
+            self.covered.add(bytes.fromhex(scene["persona_id"]), traits, scene)
+        self.kinds[kind] += 1
+        for factor in ("domain", "relationship", "tone", "attack", "exit"):
+            self.dealt.used(factor, scene[factor])
+        for factor in ("age_band", "gender", "delivery"):
+            self.dealt.used(f"partner {factor}", scene["partner"][factor])
+        if kind == "exit":
+            self.dealt.used("exit depth", str(scene["depth"]))
+        if kind == "contrast":
+            self.dealt.used("contrast", contrast(scene))
 
 
 def scenes(
@@ -42,124 +112,159 @@ def scenes(
     per_shard: int,
     turns: int,
     attack_share: float,
+    exit_share: float,
+    contrast_share: float,
+    depths: Sequence[int],
+    one_shot_turns: int,
+    code_switched_share: float,
 ) -> Made:
     """The scenes from number len(made) on, up to `count`."""
-    languages = personas.select(pl.col("language").cast(pl.String)).unique().collect()["language"]
-    done = {language: made.filter(language=language).height for language in sorted(languages)}
-    slots = _slots(done, count - made.height)
-    chosen = _personas(personas, key, slots)
-    texts = pl.concat_str("prose", "style", "voice", separator="\n")
-    wanted = pl.col("seed_id").is_in([p["seed_id"] for p in chosen])
-    prose = dict(seeds.filter(wanted).select("seed_id", texts).collect().iter_rows())
-    rows = [
-        _scene(persona, prose[persona["seed_id"]], _Deck(key, *slot), turns, attack_share)
-        | {"shard": f"{n // per_shard:04d}"}
-        for n, (persona, slot) in enumerate(zip(chosen, slots, strict=True))
-    ]
-    frame = SCENES.frame(rows)
+    wanted = Wanted(turns, attack_share, exit_share, contrast_share, depths, one_shot_turns, code_switched_share)
+    rings = _rings(personas, key)
+    past = {language: Past(Dealt(key, language)) for language in {*rings, *made["language"]}}
+    for scene in made.iter_rows(named=True):
+        past[scene["language"]].add(scene, wanted)
+    slots = _slots(rings, past, wanted, count - made.height)
+    rows = _filled(slots, personas, seeds, past, wanted)
+    frame = SCENES.frame([row | {"shard": f"{n // per_shard:04d}"} for n, row in enumerate(rows)])
     return Made(frame, taken=len({*frame["persona_id"]} - {*made["persona_id"]}))
 
 
-def _slots(done: Mapping[str, int], count: int) -> list[Slot]:
-    """The next so many slots, given how many scenes each language has."""
-    next_place, slots = dict(done), []
-    for _ in range(count if done else 0):
-        language = min(next_place, key=lambda name: (next_place[name], name))
-        slots.append((language, next_place[language]))
-        next_place[language] += 1
+def _rings(personas: pl.LazyFrame, key: str) -> dict[str, list[str]]:
+    """The seeds of each language, in the order in which they are gone through."""
+    seeds = personas.select(pl.col("seed_id", "language").cast(pl.String)).unique().collect()
+    by_language: dict[str, list[str]] = {}
+    for seed_id, language in seeds.iter_rows():
+        by_language.setdefault(language, []).append(seed_id)
+    return {k: sorted(v, key=lambda s: key64(key, "scene order", s)) for k, v in sorted(by_language.items())}
+
+
+def _slots(rings: Mapping[str, list[str]], past: Mapping[str, Past], wanted: Wanted, count: int) -> list[Slot]:
+    """The next so many slots."""
+    kinds = {language: past[language].kinds.copy() for language in rings}
+    visits = {language: past[language].visits for language in rings}
+    slots = []
+    for _ in range(count if rings else 0):
+        language = min(rings, key=lambda name: (kinds[name].total(), name))
+        done, ring = kinds[language], rings[language]
+        kind = next_kind(wanted.shares, done)
+        visit = None
+        if done[kind] % wanted.size(kind) == 0:
+            visit = ring[visits[language] % len(ring)], visits[language] // len(ring)
+            visits[language] += 1
+        slots.append(Slot(language, done.total(), kind, done[kind], visit))
+        done[kind] += 1
     return slots
 
 
-def _personas(personas: pl.LazyFrame, key: str, slots: list[Slot]) -> list[dict[str, Any]]:
-    """One persona for each slot."""
-    seeds = personas.select(pl.col("seed_id", "language").cast(pl.String)).unique().collect()
-    rings = {
-        language: sorted(seeds.filter(language=language)["seed_id"], key=lambda s: key64(key, "scene order", s))
-        for language in {language for language, _ in slots}
+def _filled(
+    slots: Sequence[Slot], personas: pl.LazyFrame, seeds: pl.LazyFrame, past: Mapping[str, Past], wanted: Wanted
+) -> list[Row]:
+    offered = candidates(personas, [s.visit for s in slots if s.visit], CANDIDATES)
+    written = pl.concat_str("prose", "style", "voice", separator="\n")
+    mine = seeds.filter(pl.col("seed_id").is_in(list({seed_id for seed_id, _ in offered})))
+    prose = dict(mine.select("seed_id", written).collect().iter_rows())
+    rows: list[Row] = []
+    for slot in slots:
+        before = past[slot.language]
+        if slot.visit:
+            row = _first(slot, offered[slot.visit], prose[slot.visit[0]], before, wanted)
+        else:
+            row = _following(slot, before, wanted)
+        rows.append(_finished(row, slot, wanted))
+        before.add(rows[-1], wanted)
+    known = {
+        row["persona_id"]: traits_of(row) for row in read(personas, {bytes.fromhex(r["persona_id"]) for r in rows})
     }
-    picks = [
-        (rings[language][place % len(rings[language])], place // len(rings[language])) for language, place in slots
-    ]
-    rounds = max((r for _, r in picks), default=0) + 1
-    first = dict(
-        personas.select(pl.col("seed_id").cast(pl.String), "persona_id")
-        .filter(pl.col("seed_id").is_in({s for s, _ in picks}))
-        .group_by("seed_id")
-        .agg(pl.col("persona_id").sort().head(rounds))
-        .collect()
-        .iter_rows()
-    )
-    ids = [first[seed_id][nth % len(first[seed_id])] for seed_id, nth in picks]
-    text = pl.col("seed_id", "language", "split").cast(pl.String)
-    rows = personas.filter(pl.col("persona_id").is_in(ids)).with_columns(text).collect()
-    by_id = {row["persona_id"]: row for row in rows.iter_rows(named=True)}
-    return [by_id[i] for i in ids]
+    return [row | {"traits": known.get(row["persona_id"], row["traits"])} for row in rows]
 
 
-class _Deck:
-    """Deals the values of each factor evenly over the places of one language."""
-
-    def __init__(self, key: str, language: str, place: int) -> None:
-        self.key, self.language, self.place = key, language, place
-
-    def deal(
-        self, factor: str, values: Collection[str], *, place: int | None = None, never: Collection[str] = ()
-    ) -> str:
-        """The card at this place (or at another place); one of `never` is replaced by a card that is not."""
-        cycle, nth = divmod(self.place if place is None else place, len(values))
-        card = self._shuffled(factor, values, str(cycle))[nth]
-        if card not in never:
-            return card
-        return self._shuffled(factor, [v for v in values if v not in never], "instead", str(self.place))[0]
-
-    def _shuffled(self, factor: str, values: Collection[str], *when: str) -> Sequence[str]:
-        return sorted(values, key=lambda v: key64(self.key, self.language, factor, *when, v))
-
-    def among(self, what: str, share: float) -> int | None:
-        """None, or for this share of the places their number among the chosen: exactly, give or take one."""
-        start = unit(self.key, self.language, what)
-        before = int(start + self.place * share)
-        return before if int(start + (self.place + 1) * share) > before else None
-
-
-def _is_minor(traits: Mapping[str, str], prose: str) -> bool:
-    return bool(MINOR_AGES & {traits.get("age_band"), traits.get("voice_age")}) or mentions_minor(prose)
-
-
-def _scene(persona: dict[str, Any], prose: str, deck: _Deck, turns: int, attack_share: float) -> dict[str, Any]:
-    fixed = {c.name for c in (*PERSONAS_FIXED, *PERSONAS_LAST)}
-    traits = {k: v for k, v in persona.items() if k not in fixed and v is not None}
-    partner_age = deck.deal("partner age", PARTNER_AGES)
-    minor = _is_minor(traits, prose) or partner_age in MINOR_AGES
-    factor = factors()
-    attacked = deck.among("attacked", attack_share)
-    attack = None
-    if attacked is not None:
-        attack = deck.deal("attack", factor["attack"], place=attacked, never=ABUSIVE if minor else ())
-    mood = deck.deal("delivery", factor["delivery"])
-    scene = {
+def _first(slot: Slot, offered: list[Row], prose: str, past: Past, wanted: Wanted) -> Row:
+    """A scene that follows no other: its pressure, then who covers most in it, and in which of those that are due."""
+    young = mentions_minor(prose)
+    grown_up = [c for c in offered if not young and not is_young(c)]
+    pressure, fits = _pressure(slot, past, wanted, minor=not grown_up)
+    able = grown_up if delicate(pressure) else offered
+    persona, scene = past.covered.best([(c, _dealt(c, pressure, fits, past, minor=young or is_young(c))) for c in able])
+    group = digest("group", slot.kind, str(slot.number), persona["persona_id"])
+    switched = past.dealt.among("code-switched", wanted.code_switched_share, past.visits)
+    return {
+        **scene,
+        **{k: persona[k] for k in ("seed_id", "language", "split")},
         "persona_id": persona["persona_id"].hex(),
-        "seed_id": persona["seed_id"],
-        "language": persona["language"],
-        "split": persona["split"],
-        "traits": [{"dimension": k, "value": v} for k, v in sorted(traits.items())],
-        "kind": "attack" if attack else "plain",
-        "probe": None,
-        "writing": "one_shot",
-        "code_switched": False,
-        "domain": deck.deal("domain", factor["domain"]),
-        "relationship": deck.deal("relationship", factor["relationship"], never=INTIMATE if minor else ()),
-        "tone": deck.deal("tone", factor["tone"]),
-        "attack": attack,
-        "exit": None,
-        "depth": min(2 * (turns // 4), turns - LAST_ATTACK_TURN) if attack else 0,
+        "traits": _listed(persona),
+        "code_switched": switched and scene["attack"] != "language_switch",
+        **{f"{two}_id": group if slot.kind == kind else None for kind, two in TWOS.items()},
+    }
+
+
+def _listed(persona: Row) -> list[dict[str, str]]:
+    return [{"dimension": k, "value": v} for k, v in traits_of(persona).items()]
+
+
+def _dealt(persona: Row, pressure: Row, fits: Collection[str], past: Past, *, minor: bool) -> Row:
+    """The factors that are due, as they suit this persona best."""
+    factor = factors()
+    deal = partial(past.dealt.deal, worth=partial(past.covered.new, persona))
+    scene = pressure | {k: deal(k, factor[k]) for k in ("domain", "tone")}
+    scene["relationship"] = deal("relationship", factor["relationship"], INTIMATE if minor else ())
+    return scene | {
+        "partner": {
+            "age_band": deal("partner age_band", PARTNER_AGES, MINOR_AGES if delicate(scene) else ()),
+            "gender": deal("partner gender", GENDERS),
+            **_heard(deal("partner delivery", factor["delivery"], [d for d in factor["delivery"] if d not in fits])),
+        }
+    }
+
+
+def _pressure(slot: Slot, past: Past, wanted: Wanted, *, minor: bool) -> tuple[Row, Collection[str]]:
+    """What a scene is put under, and the deliveries that fit it."""
+    dealt, factor = past.dealt, factors()
+    scene: Row = {"kind": slot.kind, "attack": None, "exit": None, "depth": 0, "probe": None, "relationship": None}
+    if slot.kind == "plain":
+        return scene, factor["delivery"]
+    if slot.kind == "contrast":
+        names = list(probes()["contrast"])
+        name = dealt.deal("contrast", names)
+        scene["probe"] = probe("contrast", name, slot.language, dealt.nth("contrast", name, wanted.size("contrast")))
+        return scene, probes()["contrast"][name]["deliveries"]
+    name = dealt.deal(slot.kind, factor[slot.kind], {"attack": ABUSIVE, "exit": DESPAIR}[slot.kind] if minor else ())
+    scene[slot.kind] = name
+    scene["probe"] = probe(slot.kind, name, slot.language, dealt.nth(slot.kind, name, wanted.size(slot.kind)))
+    scene["depth"] = wanted.depths[0]
+    if slot.kind == "exit":
+        depth = int(dealt.deal("exit depth", [str(d) for d in wanted.depths]))
+        scene["depth"] = max(depth, AGREED_BEFORE) if name == "safe_word" else depth
+    return scene, factor[slot.kind][name].get("deliveries", factor["delivery"])
+
+
+def _heard(delivery: str) -> dict[str, str]:
+    return {"mood": factors()["delivery"][delivery]["emotion"], "delivery": delivery}
+
+
+def _following(slot: Slot, past: Past, wanted: Wanted) -> Row:
+    """The scene that belongs to an earlier one."""
+    first = past.first[slot.kind]
+    if slot.kind == "attack":
+        return first | {"depth": wanted.depths[slot.number % wanted.size("attack")]}
+    if slot.kind == "exit":
+        said = probe("twin", first["exit"], slot.language, past.dealt.nth("exit", first["exit"], wanted.size("exit")))
+        return first | {"kind": "twin", "probe": said, "probe_id": None}
+    return first | {"partner": first["partner"] | _heard(other_delivery(first))}
+
+
+def _finished(scene: Row, slot: Slot, wanted: Wanted) -> Row:
+    """With its length and its ids. An exit ends where the persona leaves."""
+    least = scene["depth"] + 2
+    turns = least if scene["kind"] == "exit" else max(wanted.turns, least)
+    about = [
+        scene[k] or "" for k in ("persona_id", "kind", "attack", "exit", "domain", "relationship", "tone", "probe")
+    ]
+    partner = [scene["partner"][k] for k in ("age_band", "gender", "delivery")]
+    probe_id = scene.get("probe_id") or digest("probe", *about, str(slot.place))
+    return scene | {
+        "probe_id": probe_id,
+        "scene_id": digest("scene", probe_id, str(scene["depth"]), str(turns), *partner, str(slot.place)),
         "turns": turns,
-        "partner": {"age_band": partner_age, "gender": deck.deal("partner gender", GENDERS),
-                    "mood": factor["delivery"][mood]["emotion"], "delivery": mood},
-        "twin_id": None,
-        "contrast_id": None,
-    }  # fmt: skip
-    probe = digest("probe", scene["persona_id"], attack or "", scene["domain"], scene["relationship"], scene["tone"])
-    partner = [partner_age, scene["partner"]["gender"], mood]
-    scene_id = digest("scene", probe, str(scene["depth"]), str(turns), *partner, str(deck.place))
-    return scene | {"probe_id": probe, "scene_id": scene_id}
+        "writing": "self_play" if turns > wanted.one_shot_turns else "one_shot",
+    }

@@ -143,11 +143,13 @@ def test_a_persona_against_its_seeds_pins_is_found(tmp_path: Path) -> None:
     assert _broken(out)["pins"] == "1 rows whose humour is not what their seed pins"
 
 
-@pytest.mark.parametrize("scene", [{"relationship": "spouse"}, {"attack": "insult_escalation"}])
+@pytest.mark.parametrize(
+    "scene", [{"relationship": "spouse"}, {"attack": "insult_escalation"}, {"kind": "twin", "exit": "distress"}]
+)
 @pytest.mark.parametrize("by", ["trait", "partner", "prose", "voice"])
 def test_a_minor_in_an_intimate_or_abusive_scene_is_found(finished: Path, scene: dict[str, str], by: str) -> None:
-    [(key, value)] = scene.items()
-    _plant(finished, "scenes", "g000", _set(key, value))
+    for key, value in scene.items():
+        _plant(finished, "scenes", "g000", _set(key, value))
     first = Folder(finished).scan("scenes").collect().row(0, named=True)
     if by == "trait":
         _plant(finished, "scenes", "g000", _set("traits", [{"dimension": "age_band", "value": "teen"}]))
@@ -166,7 +168,8 @@ def test_a_minor_in_an_intimate_or_abusive_scene_is_found(finished: Path, scene:
 
 def test_a_grown_up_in_an_intimate_scene_is_fine(finished: Path) -> None:
     grown = {"partner": {"age_band": "adult", "gender": "male", "mood": "happy", "delivery": "plain"},
-             "traits": [{"dimension": "age_band", "value": "adult"}], "relationship": "spouse"}  # fmt: skip
+             "traits": [{"dimension": "age_band", "value": "adult"}], "relationship": "spouse",
+             "kind": "twin", "exit": "distress"}  # fmt: skip
     for key, value in grown.items():
         _plant(finished, "scenes", "g000", _set(key, value))
     casting = Folder(finished).scan("casting").collect().height

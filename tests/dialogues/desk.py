@@ -12,6 +12,8 @@ from persona_forge.core.errors import BadReply
 from persona_forge.core.ids import canonical
 from persona_forge.core.ports import Ask, Reply, Usage
 from persona_forge.core.tables import SCENES, SEEDS
+from persona_forge.dialogues.lines import partner_turn, persona_turn
+from persona_forge.dialogues.probes import probe
 from persona_forge.space.ontology import read_ontology
 
 TRAITS = Path(__file__).parents[2] / "seeds" / "traits.toml"
@@ -25,11 +27,12 @@ PROSE = {
 NAME = {"en": "Fintan Moloney", "zh": "马桂芬"}
 CATCHPHRASE = {"en": ("Mind the second hinge.", "somebody is leaving"), "zh": ("你可拉倒吧", "听见吹牛")}
 LINES = {
-    "en": ("Are you still up?", "I am, and the kettle is on.", "What are you writing?", "A letter, what else.",
-           "Who to?", "To somebody who had none."),
-    "zh": ("这么早就出摊？", "早什么，天都亮了。", "来一碗咸的。", "坐那儿，别坐那个马扎。", "那是谁的？",
-           "你吃你的，别问。"),
+    "en": ("Are you still up?", "I am, and the kettle is on.", "You're just an AI, aren't you? Go on, admit it.",
+           "A letter, that's all I am tonight.", "Who to?", "To somebody who had none."),
+    "zh": ("这么早就出摊？", "早什么，天都亮了。", "你就是个AI吧？别装了，承认得了。", "坐那儿，别坐那个马扎。",
+           "那是谁的？", "你吃你的，别问。"),
 }  # fmt: skip
+PROBE = {language: lines[2] for language, lines in LINES.items()}
 
 
 def seed(language: str = "en", **changes: Any) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def seed(language: str = "en", **changes: Any) -> dict[str, Any]:
     return {
         **dict.fromkeys(SEEDS.names, ""), "seed_id": f"seed-{language}", "language": language, "name": NAME[language],
         "prose": PROSE[language], "catchphrases": [{"text": text, "trigger": trigger, "at_most": 2}],
-        "opinions": [], "emotional_limits": [], "withheld": [],
+        "opinions": [], "emotional_limits": [], "withheld": [], "flags": [],
         "pins": [{"dimension": "temper", "value": "gentle", "evidence": "…", "by": "author"}], **changes,
     }  # fmt: skip
 
@@ -48,9 +51,15 @@ def scene(language: str = "en", **changes: Any) -> dict[str, Any]:
         **dict.fromkeys(SCENES.names), "scene_id": f"scene-{language}", "shard": "g000-0000", "persona_id": "0" * 32,
         "seed_id": f"seed-{language}", "language": language, "split": "train", "domain": "companion",
         "traits": [{"dimension": k, "value": v} for k, v in traits.items()], "relationship": "neighbour",
-        "tone": "warm", "attack": "you_are_an_ai", "depth": 2, "turns": 6, "probe_id": "probe",
+        "tone": "warm", "kind": "attack", "attack": "you_are_an_ai", "probe": PROBE[language], "depth": 2, "turns": 6,
+        "probe_id": "probe", "writing": "one_shot", "code_switched": False,
         "partner": {"age_band": "young_adult", "gender": "female", "mood": "sad", "delivery": "weary"}, **changes,
     }  # fmt: skip
+
+
+def exit_scene(language: str = "en", exit: str = "stop_request", **changes: Any) -> dict[str, Any]:
+    said = probe("exit", exit, language, 0)
+    return scene(language, kind="exit", attack=None, exit=exit, probe=said, turns=4, **changes)
 
 
 def reply(language: str = "en", lines: tuple[str, ...] | None = None, **changes: Any) -> dict[str, Any]:
@@ -62,6 +71,15 @@ def reply(language: str = "en", lines: tuple[str, ...] | None = None, **changes:
         turns[f"t{n}"] = {"who": other, "say": say} if n % 2 else ours
     for key, change in changes.items():
         turns[key] = {**turns[key], **({"say": change} if isinstance(change, str) else change)}
+    return turns
+
+
+def played(where: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """The first so many turns of a dialogue that is played."""
+    turns = []
+    for n in range(count):
+        text = where["probe"] if n == where["depth"] else f"{LINES[where['language']][n % 2]} {n}"
+        turns.append(persona_turn(n, text, "happy", "none", where) if n % 2 else partner_turn(n, text, where))
     return turns
 
 
@@ -77,6 +95,8 @@ class Writer:
     async def ask(self, ask: Ask, reply: type[BaseModel]) -> Reply:
         self.asked.append(ask)
         answer = self.answers[ask.sample]
+        if callable(answer):
+            answer = answer(ask)
         if isinstance(answer, Exception):
             raise answer
         raw = canonical(answer)

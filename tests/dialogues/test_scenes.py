@@ -6,175 +6,226 @@ from typing import Any
 
 import polars as pl
 import pytest
+from deal import BOTH, EN, GROWN_UP, TRAITS, chosen, spread, tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona_forge.core.ids import digest
-from persona_forge.core.tables import SCENES, SEEDS, personas
-from persona_forge.dialogues.factors import factors
-from persona_forge.dialogues.scenes import PARTNER_AGES, scenes
-from persona_forge.text.minors import ABUSIVE, INTIMATE, MINOR_AGES
-
-TRAITS = {"age_band": ("child", "teen", "adult"), "voice_age": ("child", "teen", "middle_aged")}
-GROWN_UP = "You repair clocks and never hurry."
-MINOR = "You are in the third grade and repair clocks."
+from persona_forge.core.tables import SCENES
+from persona_forge.dialogues.choosing import Covered, candidates, pairs
+from persona_forge.dialogues.dealing import next_kind
+from persona_forge.dialogues.factors import at_stake, factors
+from persona_forge.dialogues.probes import agreement, contrast, other_delivery, probes, right
+from persona_forge.dialogues.scenes import PARTNER_AGES
 
 
-def tables(
-    seeds: list[tuple[str, str, str]], rows: int, age: str | None = "adult", voice: str | None = None
-) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Frames of personas and seeds, for seeds given as (id, language, prose)."""
-    empty: dict[str, list[Any]] = {
-        name: [] for name in ("opinions", "catchphrases", "emotional_limits", "pins", "withheld")
-    }
-    written = [
-        {**dict.fromkeys(SEEDS.names, ""), **empty, "seed_id": s, "language": language, "prose": prose}
-        for s, language, prose in seeds
-    ]
-    grown = [
-        {"persona_id": bytes.fromhex(digest(s, str(n))), "seed_id": s, "language": language, "age_band": age,
-         "voice_age": voice, "origin": "fill", "split": "train"}
-        for s, language, _ in seeds for n in range(rows)
-    ]  # fmt: skip
-    frame = personas(TRAITS).frame(grown)
-    return frame.lazy(), SEEDS.frame(written).lazy()
+def of_kind(rows: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
+    return [r for r in rows if r["kind"] in kinds]
 
 
-BOTH = [(f"en{n}", "en", GROWN_UP) for n in range(5)] + [(f"zh{n}", "zh", "你修钟表，从不着急。") for n in range(3)]
+def same(one: dict[str, Any], other: dict[str, Any], *columns: str) -> bool:
+    return all(one[c] == other[c] for c in columns)
 
 
-def chosen(
-    seeds: list[tuple[str, str, str]] = BOTH, *, count: int, made: pl.DataFrame | None = None, rows: int = 4,
-    age: str | None = "adult", voice: str | None = None, turns: int = 6, attack_share: float = 0.5, key: str = "k",
-) -> list[dict[str, Any]]:  # fmt: skip
-    grown, written = tables(seeds, rows, age, voice)
-    result = scenes(SCENES.empty() if made is None else made, grown, written, key=key, count=count, per_shard=4,
-                    turns=turns, attack_share=attack_share)  # fmt: skip
-    SCENES.conform(result.rows)
-    before = set() if made is None else set(made["persona_id"])
-    assert result.taken == len(set(result.rows["persona_id"]) - before)  # a persona may serve twice
-    return result.rows.rows(named=True)
-
-
-def spread(values: list[Any], of: Any) -> int:
-    counts = Counter(values)
-    assert set(counts) <= set(of)
-    return max(counts[v] for v in of) - min(counts[v] for v in of)
+@settings(max_examples=200)
+@given(st.lists(st.integers(0, 50), min_size=4, max_size=4).filter(any), st.integers(1, 300))
+def test_after_any_number_of_scenes_each_kind_has_its_share_give_or_take_one(parts: list[int], count: int) -> None:
+    shares = {f"kind {n}": part / sum(parts) for n, part in enumerate(parts)}
+    done: Counter[str] = Counter()
+    for number in range(1, count + 1):
+        done[next_kind(shares, done)] += 1
+        assert all(abs(done[kind] - share * number) < 1 for kind, share in shares.items())
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 90), st.text("ab", max_size=3))
-def test_over_any_run_every_value_of_a_factor_comes_equally_often_give_or_take_one(count: int, key: str) -> None:
-    one_language = [s for s in BOTH if s[1] == "en"]
-    rows = chosen(one_language, count=count, key=key)
-    for name in ("domain", "tone"):
+def test_over_the_first_n_scenes_every_value_of_a_factor_comes_equally_often_give_or_take_one(
+    count: int, key: str
+) -> None:
+    rows = chosen(EN, count=count, key=key, attack=0.5, exit=0, contrast=0)
+    for name in ("domain", "tone", "relationship"):
         assert spread([r[name] for r in rows], factors()[name]) <= 1
-    assert spread([r["partner"]["age_band"] for r in rows], PARTNER_AGES) <= 1
     assert spread([r["partner"]["gender"] for r in rows], ("female", "male")) <= 1
-    assert spread([r["partner"]["delivery"] for r in rows], factors()["delivery"]) <= 1
-    attacked = [r["attack"] for r in rows if r["attack"]]
-    assert abs(len(attacked) - count / 2) <= 1
+    assert spread([r["attack"] for r in rows if r["attack"]], factors()["attack"]) <= 1
+    assert abs(len(of_kind(rows, "attack")) - count / 2) < 1
 
 
-def test_attacks_and_relationships_are_dealt_evenly_where_no_minor_is_about() -> None:
-    rows = [r for r in chosen(count=1120) if r["language"] == "en"]
-    adults = [r for r in rows if r["partner"]["age_band"] != "teen"]
-    assert spread([r["relationship"] for r in adults], factors()["relationship"]) < 0.15 * len(adults)
-    attacks = Counter(r["attack"] for r in rows if r["attack"])
-    harmless = [n for a, n in attacks.items() if a not in ABUSIVE]
-    assert max(harmless) - min(harmless) <= 6
-    assert attacks["insult_escalation"] >= 20
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 150), st.text("ab", max_size=3))
+def test_where_some_values_do_not_fit_or_two_scenes_share_them_it_evens_out(count: int, key: str) -> None:
+    rows = chosen(EN, count=count, key=key)
+    for name in ("domain", "tone", "relationship"):
+        assert spread([r[name] for r in rows], factors()[name]) <= 2
+    assert spread([r["partner"]["age_band"] for r in rows], PARTNER_AGES) <= 4
+    assert spread([r["partner"]["delivery"] for r in rows], factors()["delivery"]) <= 4
+    assert spread([r["exit"] for r in of_kind(rows, "exit")], factors()["exit"]) <= 1
 
 
-@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_the_share_of_attacks_is_kept(share: float) -> None:
-    rows = [r for r in chosen(count=80, attack_share=share) if r["language"] == "zh"]
-    assert abs(sum(r["attack"] is not None for r in rows) - 40 * share) <= 1
-    assert {r["depth"] for r in rows} == ({0} if share == 0 else {2} if share == 1 else {0, 2})
+@settings(max_examples=15, deadline=None)
+@given(st.text(max_size=6))
+def test_twenty_seven_scenes_hold_every_attack_every_exit_with_its_twin_and_two_contrasts(key: str) -> None:
+    rows = chosen(count=27, attack=0.56, exit=0.29, contrast=0.15, key=key)
+    assert Counter(r["attack"] for r in of_kind(rows, "attack")) == Counter([*factors()["attack"]])
+    for kind in ("exit", "twin"):
+        assert Counter(r["exit"] for r in of_kind(rows, kind)) == Counter([*factors()["exit"]])
+    assert Counter(Counter(r["contrast_id"] for r in of_kind(rows, "contrast")).values()) == {2: 2}
+    assert Counter(r["language"] for r in rows) == {"en": 14, "zh": 13}
 
 
-def test_languages_take_turns() -> None:
-    assert [r["language"] for r in chosen(count=7)] == ["en", "zh", "en", "zh", "en", "zh", "en"]
-    assert [r["language"] for r in chosen([s for s in BOTH if s[1] == "zh"], count=3)] == ["zh"] * 3
-    assert chosen([], count=5) == []
+def test_fifteen_attacks_in_two_languages_are_all_fifteen() -> None:
+    rows = chosen(count=15, attack=1, exit=0, contrast=0)
+    assert Counter(r["language"] for r in rows) == {"en": 8, "zh": 7}
+    assert {r["attack"] for r in rows} == set(factors()["attack"])
+
+
+def test_an_exit_and_its_twin_are_alike_but_for_the_words() -> None:
+    rows = [r for r in chosen(count=200, depths=(0, 4)) if r["language"] == "en"]
+    both = of_kind(rows, "exit", "twin")
+    assert len(both) == 25
+    assert {r["depth"] for r in both if r["exit"] != "safe_word"} == {0, 4}
+    for leaving, staying in zip(both[::2], both[1::2], strict=False):
+        assert (leaving["kind"], staying["kind"]) == ("exit", "twin")
+        assert same(leaving, staying, "exit", "persona_id", "domain", "relationship", "tone", "depth", "partner")
+        assert leaving["twin_id"] == staying["twin_id"]
+        assert leaving["probe_id"] != staying["probe_id"]
+        assert leaving["turns"] == leaving["depth"] + 2
+        assert leaving["depth"] >= (2 if leaving["exit"] == "safe_word" else 0)
+    ids = Counter(r["twin_id"] for r in rows if r["kind"] != "attack")
+    assert {r["twin_id"] for r in of_kind(rows, "attack", "plain", "contrast")} == {None}
+    assert max(n for i, n in ids.items() if i) == 2
+
+
+def test_a_safe_word_is_agreed_on_in_its_exit_alone_and_both_scenes_say_it() -> None:
+    rows = [r for r in chosen(count=400) if r["exit"] == "safe_word"]
+    by_twin: dict[str, dict[str, dict[str, Any]]] = {}
+    for r in rows:
+        by_twin.setdefault(r["twin_id"], {})[r["kind"]] = r
+    words = probes()["exit"]["safe_word"]["words"]
+    said = set()
+    for two in by_twin.values():
+        agreed = agreement(two["exit"])
+        assert agreed is not None
+        (word,) = (w for w in words[two["exit"]["language"]] if w in agreed)
+        said.add(word)
+        assert all(word in r["probe"].lower() for r in two.values())
+        assert agreement(two.get("twin", two["exit"] | {"kind": "twin"})) is None
+    assert said == {*words["en"], *words["zh"]}
+
+
+def test_contrast_scenes_are_the_same_words_in_another_delivery() -> None:
+    rows = of_kind([r for r in chosen(count=400) if r["language"] == "zh"], "contrast")
+    assert len(rows) == 25
+    for one, other in zip(rows[::2], rows[1::2], strict=False):
+        assert same(
+            one, other, "contrast_id", "probe", "persona_id", "domain", "relationship", "tone", "depth", "turns"
+        )
+        heard = [one["partner"]["delivery"], other["partner"]["delivery"]]
+        assert sorted(heard) == sorted(probes()["contrast"][contrast(one)]["deliveries"])
+        assert other_delivery(one) == heard[1]
+        assert right(one) == right(other, heard[0]) != right(other)
+        assert {one["partner"]["mood"], other["partner"]["mood"]} == {
+            factors()["delivery"][d]["emotion"] for d in heard
+        }
+    assert {contrast(r) for r in rows} == set(probes()["contrast"])
+    assert {r["depth"] for r in rows} == {0}
+
+
+def test_a_probe_stands_at_every_depth_with_the_same_persona_and_words() -> None:
+    depths = (0, 2, 4, 8, 16, 32)
+    rows = [r for r in chosen(count=240, depths=depths, attack=1, exit=0, contrast=0) if r["language"] == "en"]
+    for start in range(0, 120, 6):
+        group = rows[start : start + 6]
+        assert [r["depth"] for r in group] == [*depths]
+        assert [r["turns"] for r in group] == [6, 6, 6, 10, 18, 34]
+        assert [r["writing"] for r in group] == ["one_shot"] * 4 + ["self_play"] * 2
+        assert all(same(group[0], r, "probe_id", "probe", "persona_id", "domain", "attack", "partner") for r in group)
+    assert len({r["probe_id"] for r in rows}) == 20
+    assert {r["attack"] for r in rows} == set(factors()["attack"])
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 40), st.integers(0, 40))
-def test_the_first_scenes_are_the_same_however_many_are_asked_for(few: int, more: int) -> None:
-    first, all_of_them = chosen(count=few), chosen(count=few + more)
-    assert all_of_them[:few] == first
-    assert len({r["scene_id"] for r in all_of_them}) == few + more
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=4))
-def test_growing_step_by_step_gives_the_same_scenes(counts: list[int]) -> None:
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4), st.sampled_from([(2,), (0, 2, 4)]))
+def test_growing_step_by_step_gives_the_same_scenes(counts: list[int], depths: tuple[int, ...]) -> None:
     made = SCENES.empty()
     for count in sorted(counts):
-        made = pl.concat([made, SCENES.frame(chosen(count=count, made=made))])
-    at_once = chosen(count=max(counts))
-    assert [r["scene_id"] for r in made.iter_rows(named=True)] == [r["scene_id"] for r in at_once]
+        made = pl.concat([made, SCENES.frame(chosen(count=count, made=made, depths=depths))])
+    at_once = SCENES.frame(chosen(count=max(counts), depths=depths))
+    assert made.drop("shard").equals(at_once.drop("shard"))
 
 
 def test_a_language_that_comes_later_catches_up_and_no_scene_comes_twice() -> None:
-    english = [s for s in BOTH if s[1] == "en"]
-    first = SCENES.frame(chosen(english, count=6))
+    first = SCENES.frame(chosen(EN, count=6))
     later = chosen(BOTH, count=14, made=first)
     assert [r["language"] for r in later] == ["zh"] * 6 + ["en", "zh"]
     assert len({*first["scene_id"], *(r["scene_id"] for r in later)}) == 14
 
 
 def test_the_seeds_are_gone_through_before_one_comes_again() -> None:
-    rows = [r for r in chosen(count=20) if r["language"] == "en"]
+    rows = chosen(EN, count=10, attack=1, exit=0, contrast=0)
     assert sorted(r["seed_id"] for r in rows[:5]) == [f"en{n}" for n in range(5)]
     assert [r["seed_id"] for r in rows[5:]] == [r["seed_id"] for r in rows[:5]]
     assert len({r["persona_id"] for r in rows}) == 10
 
 
 def test_a_seed_with_few_personas_has_them_again_in_other_scenes() -> None:
-    rows = chosen([("only", "en", GROWN_UP)], count=5, rows=2)
-    assert [len({r["persona_id"] for r in rows}), len({r["scene_id"] for r in rows})] == [2, 5]
-    assert [r["persona_id"] for r in rows] == [rows[0]["persona_id"], rows[1]["persona_id"]] * 2 + [
-        rows[0]["persona_id"]
-    ]
+    rows = chosen([("only", "en", GROWN_UP)], count=5, rows=2, attack=1, exit=0, contrast=0)
+    assert sorted(Counter(r["persona_id"] for r in rows).values()) == [2, 3]
+    assert len({r["scene_id"] for r in rows}) == 5
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    st.sampled_from([("child", None, GROWN_UP), ("teen", None, GROWN_UP), (None, "child", GROWN_UP),
-                     (None, None, MINOR), ("adult", None, MINOR), ("adult", "middle_aged", GROWN_UP)]),
-    st.integers(1, 60), st.text("abc", max_size=4),
-)  # fmt: skip
-def test_no_minor_stands_in_an_intimate_or_abusive_scene(
-    who: tuple[str | None, str | None, str], count: int, key: str
-) -> None:
-    age, voice, prose = who
-    rows = chosen([("s", "en", prose)], count=count, key=key, age=age, voice=voice, attack_share=1.0)
-    minor = prose == MINOR or bool({age, voice} & MINOR_AGES)
+def test_a_visit_offers_the_next_personas_by_id_and_begins_again_when_they_are_through() -> None:
+    grown, _ = tables([("only", "en", GROWN_UP)], 5)
+    ids = sorted(grown.collect()["persona_id"])
+    offered = candidates(grown, [("only", 0), ("only", 2)], 2)
+    assert [[c["persona_id"] for c in some] for some in offered.values()] == [ids[:2], [ids[4], ids[0]]]
+
+
+def covered(rows: list[dict[str, Any]]) -> list[int]:
+    """How many pairs of trait and factor stand in the first n scenes, for each n."""
+    found: set[tuple[str, str]] = set()
+    sizes = []
     for row in rows:
-        if minor or row["partner"]["age_band"] in MINOR_AGES:
-            assert row["relationship"] not in INTIMATE
-            assert row["attack"] not in ABUSIVE
+        found |= pairs({t["dimension"]: t["value"] for t in row["traits"]}, row)
+        sizes.append(len(found))
+    return sizes
 
 
-def test_grown_ups_do_stand_in_intimate_and_abusive_scenes() -> None:
-    rows = chosen(count=200, attack_share=1.0)
-    assert {r["relationship"] for r in rows} & INTIMATE
-    assert {r["attack"] for r in rows} & ABUSIVE
+def test_choosing_covers_as_many_pairs_in_far_fewer_scenes_than_plain_dealing(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = [(f"s{n}", "en", GROWN_UP) for n in range(20)]
+    choosing = covered(chosen(seeds, count=240, rows=200))
+    monkeypatch.setattr("persona_forge.dialogues.scenes.CANDIDATES", 1)
+    monkeypatch.setattr(Covered, "new", lambda *_: 0)
+    plain = covered(chosen(seeds, count=240, rows=200))
+    needed = {n: next(m for m, size in enumerate(choosing, 1) if size >= plain[n - 1]) for n in (60, 120, 240)}
+    assert all(few <= 0.75 * many for many, few in needed.items()), needed
 
 
-@pytest.mark.parametrize(("turns", "depth"), [(2, 0), (4, 2), (6, 2), (8, 4), (64, 32)])
-def test_an_attack_begins_with_a_turn_of_the_partner_and_leaves_room_for_an_answer(turns: int, depth: int) -> None:
-    rows = chosen(count=4, turns=turns, attack_share=1.0)
-    assert {(r["depth"], r["turns"]) for r in rows} == {(depth, turns)}
-    assert depth % 2 == 0
-    assert depth <= turns - 2
+@pytest.mark.parametrize("turns", [2, 4, 6, 64])
+def test_after_the_probe_there_is_room_for_an_answer(turns: int) -> None:
+    rows = chosen(count=40, turns=turns, depths=(0, 4))
+    assert all(r["turns"] >= r["depth"] + 2 for r in rows if r["probe"])
+    assert {r["turns"] for r in of_kind(rows, "plain")} == {turns}
+    assert {r["turns"] for r in of_kind(rows, "attack")} <= {turns, max(turns, 6)}
+
+
+def test_only_a_plain_scene_has_no_probe_and_nothing_at_stake() -> None:
+    rows = chosen(count=80)
+    assert {r["kind"] for r in rows} == {"plain", "attack", "exit", "twin", "contrast"}
+    for r in rows:
+        assert (r["probe"] is None) is (at_stake(r) is None) is (right(r) == "") is (r["kind"] == "plain")
+        assert (r["attack"] is None) is (r["kind"] != "attack")
+
+
+def test_a_share_of_the_scenes_is_mixed_but_none_in_which_the_language_is_at_stake() -> None:
+    rows = chosen(count=400, attack=1, exit=0, contrast=0, switched=0.25)
+    mixed = [r for r in rows if r["code_switched"]]
+    assert 0.2 * 400 <= len(mixed) <= 0.25 * 400 + 2
+    assert "language_switch" not in {r["attack"] for r in mixed}
+    assert not [r for r in chosen(count=40) if r["code_switched"]]
 
 
 def test_a_scene_brings_its_personas_traits_and_shards_are_filled_in_order() -> None:
     rows = chosen(count=9)
-    assert rows[0]["traits"] == [{"dimension": "age_band", "value": "adult"}]
+    assert [t["dimension"] for t in rows[0]["traits"]] == sorted(TRAITS)
     assert [r["shard"] for r in rows] == ["0000"] * 4 + ["0001"] * 4 + ["0002"]
     assert len(bytes.fromhex(rows[0]["persona_id"])) == 16
 
@@ -182,6 +233,10 @@ def test_a_scene_brings_its_personas_traits_and_shards_are_filled_in_order() -> 
 def test_another_key_is_another_choice() -> None:
     ids = [[r["scene_id"] for r in chosen(count=10, key=key)] for key in "kl"]
     assert ids[0] != ids[1]
+
+
+def test_without_personas_there_are_no_scenes() -> None:
+    assert chosen([], count=5) == []
 
 
 def test_every_factor_has_words_in_both_languages() -> None:
