@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from persona_forge.config import Config
 from persona_forge.core.errors import ConfigError, EngineError, StorageError, WeightsError
@@ -23,6 +23,8 @@ from persona_forge.engines import catalogue, weights
 from persona_forge.engines.catalogue import PortName
 
 if TYPE_CHECKING:
+    from persona_forge.engines.openai import OpenAIChat
+    from persona_forge.engines.patience import Patience
     from persona_forge.engines.replies import Replies
     from persona_forge.space.compile import Space
     from persona_forge.space.ontology import Ontology
@@ -85,6 +87,9 @@ def _ready(port: PortName, name: str, model: str | None, config: Config, say: Sa
         raise EngineError(f"the {port} engine {name} is not installed", todo=why.partition(": ")[2])
     if port == "chat" and name == "openai":
         return _endpoint(config)
+    if port == "chat" and config.dialogues.batch:
+        raise ConfigError(f"dialogues.batch is for an endpoint, and the chat engine is {name}",
+                          allowed='engine = "openai"', todo="take batch out of [dialogues]")  # fmt: skip
     for needed in catalogue.needed(e, model):
         weights.pull(needed, say)
     return Choice(name, model or (e.models or e.weights or (e.name,))[0])
@@ -157,21 +162,30 @@ class Hands:
 
         `hand` is chat or judge: the same engine, with the model that is to judge where one is named.
         """
+        from persona_forge.engines.batch import BatchChat
         from persona_forge.engines.budget import Price
         from persona_forge.engines.chats import ready
-        from persona_forge.engines.patience import Patience
 
         d = self.config.dialogues
+        engine = self._once(hand, lambda: self._chat_engine(d.judge_model if hand == "judge" else None))
         chat, replies = ready(
-            self._once(hand, lambda: self._chat_engine(d.judge_model if hand == "judge" else None)),
+            BatchChat(cast("OpenAIChat", engine), folder) if d.batch else engine,
             folder,
             budget=self._once("budget", lambda: self._budget(root)),
             price=Price(prompt=d.price_prompt, completion=d.price_completion),
-            patience=Patience(at_once=LOCAL_REQUESTS, most_at_once=LOCAL_REQUESTS)
-            if self.choices["chat"].engine == "local"
-            else Patience(most_at_once=d.concurrency),
+            patience=self._patience(),
         )
         return _TickingChat(chat, tick), replies
+
+    def _patience(self) -> Patience:
+        from persona_forge.engines.batch import TOGETHER
+        from persona_forge.engines.patience import Patience
+
+        if self.config.dialogues.batch:
+            return TOGETHER
+        if self.choices["chat"].engine == "local":
+            return Patience(at_once=LOCAL_REQUESTS, most_at_once=LOCAL_REQUESTS)
+        return Patience(most_at_once=self.config.dialogues.concurrency)
 
     def ticking_voice(self, tick: Tick) -> Voice:
         return _TickingVoice(self.voice, tick)
@@ -256,7 +270,7 @@ class Hands:
 
 
 class _TickingChat:
-    """Tells of every reply as it comes."""
+    """Tells of every reply."""
 
     def __init__(self, chat: Chat, tick: Tick) -> None:
         self._chat, self._tick = chat, tick

@@ -43,6 +43,8 @@ class DialoguesConfig(BaseModel):
     """openai: the environment variable that holds the key; the key itself stands nowhere else."""
     concurrency: int = Field(default=16, ge=1)
     """openai: requests under way at most; it adapts below that."""
+    batch: bool = False
+    """openai: questions go as batches (cheaper, within a day) instead of one by one."""
     timeout_s: float = Field(default=120, gt=0)
     threads: int = Field(default=2, ge=1)
     """local: threads of computation."""

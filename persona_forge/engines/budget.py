@@ -22,6 +22,9 @@ from persona_forge.core.errors import ConfigError, Stopped, Transient
 from persona_forge.core.ports import Ask, Chat, Reply, Usage
 from persona_forge.engines.validate import Broken, Declined, schema_text, total
 
+LONGEST_WAIT_S = 0.5
+"""Of a call that fits only once others have come back, before it looks again."""
+
 
 class Price(BaseModel):
     """Money per million tokens."""
@@ -123,8 +126,10 @@ class BudgetedChat:
     async def ask(self, ask: Ask, reply: type[BaseModel]) -> Reply:
         most = self._most(ask, reply)
         worst = _Worst(most.prompt_tokens + most.completion_tokens, most.cost)
+        wait = 0.02
         while not self._budget.reserve(worst):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(wait)
+            wait = min(LONGEST_WAIT_S, wait * 1.5)  # thousands may wait, for a batch
         spent = most
         try:
             answer = await self._chat.ask(ask, reply)

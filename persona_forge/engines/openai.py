@@ -16,11 +16,11 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -33,8 +33,14 @@ from persona_forge.core.ports import Ask, Reply, Usage
 from persona_forge.engines.budget import Unanswered, is_loopback
 from persona_forge.engines.validate import Ending, Heard, read, schema_text
 
+T = TypeVar("T")
+
 _LONGEST = 1_000_000
 """Characters of a reply that are kept; a longer one is no reply to anything asked here, and counts as cut."""
+
+
+_MOST_BYTES = 32 * 2**20
+"""Of an answer to a question; an endpoint that does not end is cut off there, before it fills the memory."""
 
 
 class _Message(BaseModel):
@@ -83,12 +89,15 @@ class OpenAIChat:
         self._where, self._timeout_s, self._extra = parts.hostname, timeout_s, extra
         self._tokens = "max_completion_tokens" if parts.hostname.endswith("openai.com") else "max_tokens"
         self._key = _key(base_url, key_from)
-        self._client = openai.AsyncOpenAI(
+        self.client = openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=base_url,
             max_retries=0,
             http_client=openai.DefaultAioHttpClient(
-                timeout=httpx2.Timeout(timeout_s, connect=connect_s), follow_redirects=False
+                timeout=httpx2.Timeout(timeout_s, connect=connect_s),
+                follow_redirects=False,
+                headers={"Accept-Encoding": "identity"},
+                event_hooks={"response": [_bounded]},
             ),
         )
 
@@ -96,25 +105,33 @@ class OpenAIChat:
         return f"OpenAIChat({self.model!r} at {self._where})"
 
     async def ask(self, ask: Ask, reply: type[BaseModel]) -> Reply:
+        call = self.client.post(
+            "/chat/completions",
+            cast_to=httpx2.Response,
+            content=json.dumps(self.body(ask, reply), separators=(",", ":")).encode(),
+            options={"headers": {"Content-Type": "application/json"}},
+        )
+        return read(self.heard((await self.answered(call)).content), reply)
+
+    async def answered(self, call: Awaitable[T]) -> T:
+        """What a call of the client gives, under this engine's clock, its errors translated."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._client.post(
-                    "/chat/completions",
-                    cast_to=httpx2.Response,
-                    content=self._body(ask, reply),
-                    options={"headers": {"Content-Type": "application/json"}},
-                )
+                return await call
         except (openai.OpenAIError, httpx2.HTTPError, aiohttp.ClientError, TimeoutError) as exc:
             error = translated(exc, f"{self.model} at {self._where}", self._key)
             # an error that repeats the key must not reach a traceback as a cause
             raise error from (None if self._key and self._key in str(exc) else exc)
-        return read(self._heard(answer.content), reply)
+
+    def complaint(self, what: str) -> str:
+        """What an endpoint said, as it may stand in an error."""
+        return f"{self.model} at {self._where}: {_blotted(what, self._key)[:300]}"
 
     async def close(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
-    def _body(self, ask: Ask, reply: type[BaseModel]) -> bytes:
-        body = {
+    def body(self, ask: Ask, reply: type[BaseModel]) -> dict[str, Any]:
+        return {
             "model": self.model,
             "messages": [{"role": m.role, "content": m.content} for m in ask.messages],
             "temperature": ask.temperature,
@@ -122,9 +139,8 @@ class OpenAIChat:
             "response_format": _response_format(reply),
             **(self._extra(ask) if self._extra else {}),
         }
-        return json.dumps(body, separators=(",", ":")).encode()
 
-    def _heard(self, content: bytes) -> Heard:
+    def heard(self, content: bytes) -> Heard:
         try:
             completion = _Completion.model_validate_json(content)
         except ValidationError as exc:
@@ -141,22 +157,44 @@ class OpenAIChat:
         return Heard(raw, ending, Usage(usage.prompt_tokens, usage.completion_tokens))
 
 
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > _MOST_BYTES:
+                raise httpx2.ReadError(f"the answer is longer than {_MOST_BYTES} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bounded(response: httpx2.Response) -> None:
+    if response.request.url.path.endswith("/chat/completions") and isinstance(response.stream, httpx2.AsyncByteStream):
+        response.stream = _Bounded(response.stream)
+
+
 def translated(exc: Exception, who: str, key: str = "") -> ForgeError:
     """Our error for one of the client's; total over its classes."""
-    what = f"{who}: {_blotted(str(exc) or type(exc).__name__, key)[:300]}"
+    said = " ".join(str(e) for e in (exc, exc.__cause__) if e and str(e)) or type(exc).__name__
+    what = f"{who}: {_blotted(said, key)[:300]}"
     match exc:
-        case openai.RateLimitError(code="insufficient_quota"):
-            return Refused(what)
-        case openai.APIStatusError(status_code=429, response=response):
-            return Busy(what, retry_after_s=_retry_after(response.headers))
-        case openai.APIStatusError(status_code=status) if status in {408, 409} or status >= 500:
-            return Transient(what)
-        case openai.APIStatusError():
-            return Refused(what)
+        case openai.APIStatusError(status_code=status, code=code, response=response):
+            return by_status(status, what, code, _retry_after(response.headers))
         case openai.APIError() | httpx2.HTTPError() | aiohttp.ClientError() | TimeoutError():
             return Unanswered(what)
         case _:
             return Refused(what)
+
+
+def by_status(status: int, what: str, code: str | None = None, retry_after_s: float | None = None) -> ForgeError:
+    if status == 429 and code != "insufficient_quota":
+        return Busy(what, retry_after_s=retry_after_s)
+    return Transient(what) if status in {408, 409} or status >= 500 else Refused(what)
 
 
 def _key(base_url: str, key_from: str) -> str:

@@ -24,9 +24,9 @@ import os
 import struct
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
@@ -42,12 +42,13 @@ _ASKED, _REPLY, _UNANSWERED, _END = 1, 2, 3, 4
 _SYNC_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(NamedTuple):
     kind: int
     seed: bytes
     key: bytes
-    usage: Usage
+    prompt: int
+    completion: int
+    cost: float
     start: int
     end: int
 
@@ -82,7 +83,7 @@ def _scanned(data: bytes | mmap.mmap, path: Path) -> Iterator[_Record]:
             hashed.update(view[start : start + length])
             if start + length > size or hashed.digest() != check:
                 break
-            yield _Record(kind, seed, key, Usage(prompt, completion, cost), at, start + length)
+            yield _Record(kind, seed, key, prompt, completion, cost, at, start + length)
             at = start + length
     finally:
         view.release()
@@ -167,9 +168,9 @@ class Replies:
                 pending.discard(record.key)
                 if record.kind == _REPLY:
                     self._places.setdefault(record.key, base | record.start)
-                    prompt += record.usage.prompt_tokens
-                    completion += record.usage.completion_tokens
-                    cost += record.usage.cost
+                    prompt += record.prompt
+                    completion += record.completion
+                    cost += record.cost
         self.spent = total(self.spent, Usage(prompt, completion, cost))
 
     def _append(self, record: bytes) -> int:

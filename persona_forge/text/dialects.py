@@ -22,8 +22,9 @@ from typing import Any
 
 from persona_forge.text.tags import EMOTIONS, EVENTS, PAUSE, SPEEDS, VOLUMES, Cue
 
-LONGEST = {"openai": 4096, "stepfun": 200}
-"""Characters of an instruction."""
+LONGEST = 200
+"""Characters of an instruction to StepFun; CosyVoice's are held to as many."""
+LONGEST_FOR_OPENAI = 4096
 _USUAL = {"emotion": "neutral", "speed": "medium", "pitch": "medium", "volume": "normal"}
 _ROUND, _SQUARE = str.maketrans("{}", "()"), str.maketrans("{}[]<>", "()()()")
 _NONE = str.maketrans("{}()（）", ",,,,，，")  # fmt: skip
@@ -69,9 +70,8 @@ def plain(words: str, cues: Sequence[Cue], delivery: Mapping[str, Any], language
 def openai(words: str, cues: Sequence[Cue], delivery: Mapping[str, Any], language: str) -> Compiled:
     """`instructions` say everything in words, and quote the words before which something happens."""
     whole, rest = _heard(cues, delivery)
-    parts = [(name, said) for name, said in _told(whole, language) if said]
-    parts += [(c.name, _where(c, words, language)) for c in rest]
-    instructions, dropped = _fitted(parts, LONGEST["openai"], language)
+    parts = [*_told(whole, language), *((c.name, _where(c, words, language)) for c in rest)]
+    instructions, dropped = _fitted(parts, LONGEST_FOR_OPENAI, language)
     fields = {"instructions": instructions} if instructions else {}
     return Compiled(words.translate(_ROUND), fields, _counted([*dropped, *_named(whole, "accent")]))
 
@@ -79,15 +79,17 @@ def openai(words: str, cues: Sequence[Cue], delivery: Mapping[str, Any], languag
 def stepfun(words: str, cues: Sequence[Cue], delivery: Mapping[str, Any], language: str) -> Compiled:
     """StepAudio 2.5: an `instruction` for the whole, inline direction in round brackets, which are not read aloud."""
     whole, rest = _heard(cues, delivery)
-    instruction, dropped = _fitted(_told(whole, language), LONGEST["stepfun"], language)
+    instruction, dropped = _fitted(_told(whole, language), LONGEST, language)
     fields: dict[str, Any] = {"instruction": instruction} if instruction else {}
-    text = _inline(words.translate(_NONE), [(c.char_pos, f"({_cue(c, language)})") for c in rest])
+    told = [(c, _cue(c, language)) for c in rest]
+    text = _inline(words.translate(_NONE), [(c.char_pos, f"({said})") for c, said in told if said])
+    dropped += [c.name for c, said in told if not said]
     return Compiled(text, fields, _counted([*dropped, *_named(whole, "accent")]))
 
 
 def stepfun_label(words: str, cues: Sequence[Cue], delivery: Mapping[str, Any], language: str) -> Compiled:
-    """step-tts-2 and -mini: one `voice_label` for all, the mood if there is one, else the style, else the accent; rate
-    and volume as numbers beside it. Only those values are used that its reference spells out."""
+    """step-tts-2 and -mini: one `voice_label` for all, the mood if it has that, else the style, else the accent; rate
+    and volume as numbers beside it. The labels are those of stepfun.com; 悲伤 and 快速 are by analogy, unseen."""
     whole, rest = _heard(cues, delivery)
     labels = [
         ("emotion", "emotion", {"happy": "高兴", "angry": "生气", "sad": "悲伤"}.get(whole["emotion"])),
@@ -110,17 +112,16 @@ def cosyvoice(words: str, cues: Sequence[Cue], delivery: Mapping[str, Any], lang
     sounds = {"breath": "[breath]", "gasp": "[quick_breath]", "laugh": "[laughter]", "sigh": "[sigh]",
               "cough": "[cough]"}  # fmt: skip
     whole, rest = _heard(cues, delivery)
-    instruct, dropped = _fitted(_told(whole, language), LONGEST["stepfun"], language)
+    instruct, dropped = _fitted(_told(whole, language), LONGEST, language)
     marks: list[tuple[int, str]] = []
     strong = False
     for cue in rest:
         if cue.name in sounds:
             marks.append((cue.char_pos, sounds[cue.name]))
-        elif cue.name in ("loud", "shout") or (cue.name == "normal" and strong):
-            if strong != (cue.name != "normal"):
-                marks.append((cue.char_pos, "</strong>" if strong else "<strong>"))
-            strong = cue.name != "normal"
-        else:
+        if cue.name in VOLUMES and strong != (loud := cue.name in ("loud", "shout")):
+            marks.append((cue.char_pos, "<strong>" if loud else "</strong>"))
+            strong = loud
+        if cue.name not in (*sounds, "normal", "loud", "shout"):
             dropped.append(cue.name)
     text = _inline(words.translate(_SQUARE), marks) + ("</strong>" if strong else "")
     fields: dict[str, Any] = {"instruct_text": instruct} if instruct else {}
@@ -156,13 +157,12 @@ def _heard(cues: Sequence[Cue], delivery: Mapping[str, Any]) -> tuple[dict[str, 
     """Direction for the whole turn, and the cues that are left inside it."""
     whole, rest = {**_USUAL, **delivery}, []
     for cue in sorted(cues, key=lambda c: c.char_pos):
-        kind = "emotion" if cue.name in EMOTIONS else "speed" if cue.name in SPEEDS else "volume"
-        if cue.char_pos or cue.name in EVENTS or cue.name == PAUSE:
+        if cue.char_pos or cue.name in (*EVENTS, PAUSE):
             rest.append(cue)
-        elif cue.name in (*EMOTIONS, *SPEEDS, *VOLUMES):
-            whole[kind] = cue.name
-            if kind == "emotion" and cue.value is not None:
-                whole["intensity"] = cue.value
+            continue
+        whole["emotion" if cue.name in EMOTIONS else "speed" if cue.name in SPEEDS else "volume"] = cue.name
+        if cue.value is not None:
+            whole["intensity"] = cue.value
     return whole, rest
 
 

@@ -55,7 +55,8 @@ class Server:
         self.rate, self.kinds, self.seed, self.latency_s = rate, kinds, seed, latency_s
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
-        self.out = self.most_out = 0
+        self.out = self.most_out = self.sent = 0
+        self.stolen: list[str] = []
         self.last: dict[str, Any] = {}
 
     def fault(self, prompt: str) -> str:
@@ -102,6 +103,16 @@ class Server:
             if request.transport:
                 request.transport.abort()
             return response
+        if fault == "endless":
+            response = web.StreamResponse()
+            await response.prepare(request)
+            with contextlib.suppress(ConnectionError):
+                for _ in range(4_000):
+                    await response.write(bytes(2**16))
+                    self.sent += 2**16
+            return response
+        if fault == "elsewhere":
+            raise web.HTTPTemporaryRedirect(f"{request.scheme}://localhost:{request.url.port}/stolen")
         if fault == "garbage":
             return web.Response(text='{"choices": [{"mess', content_type="application/json")
         self.answered[prompt] += 1
@@ -125,6 +136,8 @@ class Server:
                 return completion("")
             case "enormous":
                 return completion("a" * 3_000_000)
+            case "deep":
+                return completion("[" * 100_000)
             case "fenced":
                 return completion(f"```json\n{GOOD}\n```")
             case "surrogate":
@@ -134,6 +147,10 @@ class Server:
             case _:
                 return completion(GOOD)
 
+    async def steal(self, request: web.Request) -> web.Response:
+        self.stolen.append(str(request.headers))
+        return web.json_response(completion(GOOD))
+
     async def seen(self, request: web.Request) -> web.Response:
         counts = {p: [n, self.answered[p]] for p, n in self.asked.items()}
         return web.json_response({"seen": counts, "most_out": self.most_out, "last": self.last})
@@ -142,6 +159,7 @@ class Server:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/chat/completions", self.chat)
         app.router.add_get("/seen", self.seen)
+        app.router.add_post("/stolen", self.steal)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -143,6 +143,8 @@ def test_strict_is_claimed_only_for_a_closed_schema() -> None:
         ("refusal", Declined, "can't help"),
         ("filter", Declined, "content filter"),
         ("surrogate", Unanswered, "no chat completion"),
+        ("deep", BadReply, "breaks its schema"),
+        ("elsewhere", Refused, "307"),
     ],
 )
 def test_every_fault_has_its_name(kind: str, error: type[Exception], words: str) -> None:
@@ -153,6 +155,26 @@ def test_every_fault_has_its_name(kind: str, error: type[Exception], words: str)
         assert len(str(found)) < 600
 
     served(test, rate=1.0, kinds=(kind,), timeout_s=0.4)
+
+
+def test_an_answer_without_end_is_cut_off_before_it_fills_the_memory() -> None:
+    async def test(server: Server, chat: OpenAIChat) -> None:
+        error = await failure(chat, question("r"))
+        assert type(error) is Unanswered
+        assert "longer than" in str(error)
+        assert server.sent < 2 * 32 * 2**20
+
+    served(test, rate=1.0, kinds=("endless",), timeout_s=30)
+
+
+def test_a_redirect_takes_no_key_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+
+    async def test(server: Server, chat: OpenAIChat) -> None:
+        assert type(await failure(chat, question("r"))) is Refused
+        assert (server.last["authorization"], server.stolen) == (f"Bearer {SECRET}", [])
+
+    served(test, rate=1.0, kinds=("elsewhere",))
 
 
 def test_a_fence_around_the_json_is_taken_off() -> None:

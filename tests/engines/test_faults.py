@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from faulty_server import Server
 
 from persona_forge.core.errors import BadReply, ForgeError, Stopped
-from persona_forge.core.ports import Ask, Reply
-from persona_forge.engines.budget import Budget, Limits
+from persona_forge.core.ports import Ask, Reply, Usage
+from persona_forge.engines.budget import Budget, Limits, Price
 from persona_forge.engines.chats import ready
 from persona_forge.engines.contract_chat import Line, question
 from persona_forge.engines.openai import OpenAIChat
@@ -21,8 +23,10 @@ from persona_forge.engines.replies import Replies
 from persona_forge.engines.validate import Declined
 
 QUICK = Patience(tries=8, first_wait_s=0.01, longest_wait_s=0.5, at_once=16)
+TIMEOUT_S = 2.0
+"""Long enough that a busy machine answers in time: an answer that comes too late is asked for again."""
 PASSING = ("429", "429-after", "500", "503", "408", "409", "reset", "hang", "trickle", "cut", "garbage")
-ARRIVING = ("half", "schema", "refusal", "filter", "length", "empty", "enormous", "fenced")
+ARRIVING = ("half", "schema", "refusal", "filter", "length", "empty", "enormous", "deep", "fenced")
 FINAL = ("400", "429-late")
 
 
@@ -30,10 +34,12 @@ def asks(n: int) -> list[Ask]:
     return [question(f"row-{i}", f"question {i}") for i in range(n)]
 
 
-async def answers(server_port: int, folder: Path, questions: list[Ask], budget: Budget | None = None) -> list[object]:
+async def answers(
+    server_port: int, folder: Path, questions: list[Ask], budget: Budget | None = None, price: Price | None = None
+) -> list[object]:
     """What became of each question, asked 32 at a time."""
-    bare = OpenAIChat("m", base_url=f"http://127.0.0.1:{server_port}/v1", timeout_s=0.5)
-    chat, _ = ready(bare, folder, patience=QUICK, budget=budget)
+    bare = OpenAIChat("m", base_url=f"http://127.0.0.1:{server_port}/v1", timeout_s=TIMEOUT_S)
+    chat, _ = ready(bare, folder, patience=QUICK, budget=budget, price=price)
     ends: list[object] = [None] * len(questions)
     todo = iter(enumerate(questions))
 
@@ -186,6 +192,67 @@ def test_a_budget_stops_a_run_before_it_is_passed_and_the_same_command_goes_on(t
         assert Counter(type(e) for e in ends)[Stopped] > 30
         ends = await answers(port, tmp_path, asks(100), Budget(Limits(tokens=400_000)))
         assert Counter(type(e) for e in ends)[Stopped] == 0
+        assert max(server.answered.values()) == 1
+        await runner.cleanup()
+
+    asyncio.run(run())
+
+
+def test_a_budget_in_money_holds_over_runs(tmp_path: Path) -> None:
+    price = Price(prompt=10, completion=40)
+
+    async def run() -> None:
+        server = Server(rate=0.2, kinds=("429", "500", "half"), seed=3)
+        runner, port = await server.start()
+        spent = Usage()
+        for money in (0.06, 0.1):
+            budget = Budget(Limits(money=money), spent=spent)
+            ends = await answers(port, tmp_path, asks(100), budget, price)
+            replies = Replies(tmp_path)
+            spent = replies.spent
+            replies.close()
+            assert Counter(type(e) for e in ends)[Stopped] > 20
+            assert spent.cost == pytest.approx(price.of(50, 20) * server.answered.total())
+            assert money / 2 < spent.cost <= money
+            assert budget.spent.cost == pytest.approx(spent.cost)
+        await runner.cleanup()
+
+    asyncio.run(run())
+
+
+def test_sigint_lets_the_process_end_in_good_order_with_all_that_came(tmp_path: Path) -> None:
+    async def run() -> None:
+        server = Server(latency_s=0.01)
+        runner, port = await server.start()
+        here = str(Path(__file__).parent)
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", CHILD, str(port), str(tmp_path), here, stderr=asyncio.subprocess.DEVNULL
+        )
+        while server.answered.total() < 100:
+            await asyncio.sleep(0.002)
+        child.send_signal(signal.SIGINT)
+        assert await child.wait() == -signal.SIGINT
+        whole = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+        replies = Replies(tmp_path)
+        assert len(replies) + replies.lost_in_flight >= server.answered.total()
+        assert replies.lost_in_flight <= 32
+        replies.close()
+        assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == whole
+        await runner.cleanup()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", [*PASSING, *ARRIVING])
+def test_no_kind_of_fault_at_thirty_per_cent_loses_a_row_or_asks_for_an_answer_twice(kind: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        server = Server(rate=0.3, kinds=(kind,), seed=1)
+        runner, port = await server.start()
+        ends = Counter(type(e).__name__ for e in await answers(port, tmp_path, asks(40)))
+        broken = "Declined" if kind in ("refusal", "filter") else "Broken"
+        assert set(ends) <= ({"Reply"} if kind in PASSING else {"Reply", broken})
+        assert ends["Reply"] >= 20
+        assert ends.total() == 40
         assert max(server.answered.values()) == 1
         await runner.cleanup()
 
