@@ -18,7 +18,7 @@ const h = (tag, props = {}, ...children) => {
 };
 
 const KEYCAPS = {
-  ArrowDown: "↓", ArrowUp: "↑", Enter: "↵", " ": "␣", Escape: "Esc", PageDown: "PgDn", PageUp: "PgUp",
+  ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Enter: "↵", " ": "␣", Escape: "Esc", PageDown: "PgDn", PageUp: "PgUp",
   "Ctrl+Enter": "Ctrl ↵", "Ctrl+z": "Ctrl Z", "Alt+p": "Alt P",
 };
 const WIDE = { "、": "/", "／": "/", "？": "?" }; // what an input method makes of these keys
