@@ -48,8 +48,15 @@ def settings(seeds: Path, **keys: Any) -> Config:
     data: dict[str, dict[str, Any]] = {
         "seeds": {"paths": (str(seeds),)},
         "personas": {"rows": 1500, "rows_per_shard": 500, "cover_t": 0},
-        "dialogues": {"engine": "scripted", "count": 4, "per_shard": 2, "turns": 2, "depths": (0,), "exit_share": 0.0,
-                      "contrast_share": 0.0},
+        "dialogues": {
+            "engine": "scripted",
+            "count": 4,
+            "per_shard": 2,
+            "turns": 2,
+            "depths": (0,),
+            "exit_share": 0.0,
+            "contrast_share": 0.0,
+        },
         "speech": {"engine": "tone", "ear": "deaf", "count": 4, "per_shard": 2},
     }
     for key, value in keys.items():

@@ -21,13 +21,20 @@ Reals = npt.NDArray[np.float64]
 
 
 def listed(law: Law) -> tuple[Codes, Reals]:
-    """Every visible vector once, in the order of its codes, and its probability."""
+    """Every visible vector once, in the order of its codes, and its probability.
+
+    A withheld value is forgotten as soon as nothing ahead depends on it, and what then is the same becomes one: else a
+    seed that withholds much would be listed once for every combination of what it hides.
+    """
     space = law.space
     codes = np.zeros((len(space.names), 1), np.uint8)
     for variable, row in enumerate(space.row[1:], 1):
         codes[row] = max(law.evidence[variable], 0)
+    for variable in law.withheld:
+        codes[space.row[variable]] = WITHHELD
     chance = np.ones(1)
-    for bucket in law.buckets():  # each partial vector has a possible next value: nothing here runs into a dead end
+    scopes = [bucket.table.scope for bucket in law.buckets() if bucket.table is not None]
+    for step, bucket in enumerate(law.buckets()):  # a partial vector has a possible next value: there is no dead end
         assert bucket.table is not None
         *parents, own = (space.row[v] for v in bucket.table.scope)
         table = _shares(bucket.table.table)
@@ -36,15 +43,20 @@ def listed(law: Law) -> tuple[Codes, Reals]:
         codes = codes[:, before]
         codes[own] = code
         chance = chance[before] * lines[before if parents else 0, code]
-    for variable in law.withheld:
-        codes[space.row[variable]] = WITHHELD
+        ahead = {v for scope in scopes[step + 1 :] for v in scope}
+        if over := [space.row[v] for v in bucket.table.scope if v in law.withheld and v not in ahead]:
+            codes[over] = WITHHELD
+            codes, chance = _united(codes, chance)
+    return _united(codes, chance)
+
+
+def _united(codes: Codes, chance: Reals) -> tuple[Codes, Reals]:
+    """Vectors in the order of their codes, each once; the chances of the same one are added one after another."""
     order = np.lexsort(codes[::-1])
     codes, chance = codes[:, order], chance[order]
     fresh = np.ones(len(order), np.bool_)
     fresh[1:] = (codes[:, 1:] != codes[:, :-1]).any(axis=0)
-    which = np.cumsum(fresh) - 1
-    united = np.bincount(which, chance)  # the same vector with other hidden values: added one after another
-    return codes[:, fresh], united.astype(np.float64)
+    return codes[:, fresh], np.bincount(np.cumsum(fresh) - 1, chance).astype(np.float64)
 
 
 def _shares(table: npt.NDArray[Any]) -> Reals:

@@ -11,10 +11,10 @@ import pytest
 from small_runs import command, config_file, settings, typed
 
 COMMANDS = (
-    ["run"], ["expand"], ["script"], ["speak"], ["status"], ["sql"], ["verify"], ["engines"],
-    ["weights"], ["weights", "pull"], ["seeds"], ["seeds", "check"], ["seeds", "import"], ["seeds", "export"], ["seeds", "topics"],
-    ["seeds", "review"], ["seeds", "adopt"], ["cover"],
-    ["traits"], ["traits", "check"], ["traits", "show"], ["traits", "count"], ["traits", "explain"],
+    ["run"], ["expand"], ["script"], ["judge"], ["pair"], ["speak"], ["export"], ["status"], ["sql"], ["verify"],
+    ["engines"], ["weights"], ["weights", "pull"], ["cover"], ["app"], ["app", "explore"], ["app", "compare"],
+    ["seeds"], ["seeds", "check"], ["seeds", "topics"], ["seeds", "import"], ["seeds", "review"], ["seeds", "adopt"],
+    ["seeds", "export"], ["traits"], ["traits", "check"], ["traits", "show"], ["traits", "count"], ["traits", "explain"],
 )  # fmt: skip
 
 
@@ -49,9 +49,9 @@ def typed_python(code: str) -> str:
 def test_status_tells_and_tells_in_json(finished: Path) -> None:
     said = typed("status", finished)
     assert said.returncode == 0
-    assert [line.split()[0] for line in said.stdout.splitlines()[:13]] == [
+    assert [line.split()[0] for line in said.stdout.splitlines()[:17]] == [
         "stage", "seeds", "families", "allot", "fit", "cover", "expand", "scenes",
-        "scripts", "cast", "speak", "measure", "check_words",
+        "scripts", "candidates", "judge", "events", "pair", "cast", "speak", "measure", "check_words",
     ]  # fmt: skip
     assert "left to do     nothing" in said.stdout
     told = json.loads(typed("status", finished, "--json").stdout)
@@ -71,7 +71,7 @@ def test_status_of_a_run_that_is_not_done_says_what_is_left(finished: Path) -> N
 
 def test_the_acts_one_by_one_say_what_comes_next(tmp_path: Path, seeds: Path) -> None:
     config, out = config_file(tmp_path / "run.toml", settings(seeds)), tmp_path / "run"
-    for act, then in (("expand", "script"), ("script", "speak"), ("speak", "")):
+    for act, then in (("expand", "script"), ("script", "judge"), ("judge", "pair"), ("pair", "speak"), ("speak", "")):
         said = typed(act, config, "--out", out)
         assert said.returncode == 0
         assert (f"persona-forge {then} --out {out}" in said.stdout) == bool(then)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -58,6 +59,6 @@ def test_topics_tell_what_is_there_and_what_is_missing() -> None:
     code, text = said("topics", str(ROOT / "seeds/zh/starter.jsonl"))
     assert (code, "Vendi score" in text, "none yet: " in text) == (0, True, True)
     found = json.loads(said("topics", str(ROOT / "seeds/zh/starter.jsonl"), "--json")[1])
-    assert sum(t["share"] for t in found["topics"]) == 1.0
+    assert sum(t["share"] for t in found["topics"]) == pytest.approx(1)
     assert sum(t["seeds"] for t in found["topics"]) == found["diversity"]["zh"]["seeds"]
     assert "age_band" in {gap["dimension"] for gap in found["gaps"]}

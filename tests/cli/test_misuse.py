@@ -103,7 +103,8 @@ def test_an_unknown_stage_is_refused(tmp_path: Path, option: str) -> None:
     said = _refused(tmp_path, "run", option, "expnad")
     assert said == (
         "persona-forge: unknown stage 'expnad'\n"
-        "  allowed: seeds, families, allot, fit, cover, expand, scenes, scripts, cast, speak, measure, check_words\n"
+        "  allowed: seeds, families, allot, fit, cover, expand, scenes, scripts, candidates, judge, events, pair, "
+        "cast, speak, measure, check_words\n"
     )
 
 
@@ -150,7 +151,7 @@ def test_other_settings_are_refused_and_redone_when_told(finished: Path, tmp_pat
     said = typed("script", config, "--out", finished)
     assert said.returncode == 2
     assert "was made with other settings: dialogues.temperature 0.8 → 0.2" in said.stderr
-    assert "--redo scripts makes anew: scripts (2 shards), cast (1 shard), speak (2 shards)" in said.stderr
+    assert "--redo scripts makes anew: scripts (2 shards), candidates (2 shards), judge" in said.stderr
     assert typed("script", config, "--out", finished, "--redo", "scripts").returncode == 0
     assert typed("speak", "--out", finished).returncode == 0
     assert typed("verify", finished).returncode == 0

@@ -29,7 +29,8 @@ def _used_by(out: Path, seed_id: str) -> set[str]:
 
 def test_a_run_makes_what_was_asked_for(finished: Path) -> None:
     assert counts(finished) == {
-        "seeds": 10, "families": 10, "quotas": 10, "personas": 1500, "scenes": 4, "scripts": 4, "casting": 8,
+        "seeds": 10, "families": 10, "quotas": 10, "personas": 1500, "scenes": 4, "scripts": 4,
+        "candidates": 10, "judgements": 48, "pairs": 2, "casting": 8,
         "clips": 8, "measures": 8, "checks": 8,
     }  # fmt: skip
 
@@ -207,7 +208,9 @@ def test_redo_makes_a_stage_and_all_downstream_anew(finished: Path, seeds: Path)
     config = settings(seeds, dialogues__temperature=0.3)
     made(finished, config, redo=(stage("scripts"),))
     redone = {name for name, t in written(finished).items() if when.get(name) != t}
-    assert {name.split("/")[0] for name in redone} == {"scripts", "casting", "clips", "measures", "checks"}
+    assert {name.split("/")[0] for name in redone} == {
+        "scripts", "candidates", "judgements", "pairs", "casting", "clips", "measures", "checks",
+    }  # fmt: skip
     scripts = Folder(finished).scan("scripts").collect()
     assert set(scripts["parameters"]) == {'{"max_tokens":300,"sample":0,"temperature":0.3}'}
     assert rows(finished).keys() == before.keys()
