@@ -14,7 +14,8 @@ COMMANDS = (
     ["run"], ["expand"], ["script"], ["judge"], ["pair"], ["speak"], ["export"], ["status"], ["sql"], ["verify"],
     ["engines"], ["weights"], ["weights", "pull"], ["cover"], ["app"], ["app", "explore"], ["app", "compare"],
     ["seeds"], ["seeds", "check"], ["seeds", "topics"], ["seeds", "import"], ["seeds", "review"], ["seeds", "adopt"],
-    ["seeds", "export"], ["traits"], ["traits", "check"], ["traits", "show"], ["traits", "count"], ["traits", "explain"],
+    ["seeds", "export"], ["traits"], ["traits", "check"], ["traits", "show"], ["traits", "count"],
+    ["traits", "explain"],
 )  # fmt: skip
 
 
