@@ -43,10 +43,15 @@ _AGE_EN = re.compile(
 _ANY_NUMBER = re.compile(r"\d|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|teen|ty)\b", re.I)
 _NOW = "(?:[我你他她俺]?(?:今年|如今|现在|而今|现年|年方|虚岁|刚满|刚过|已经|已|才|刚|年)?)"
 _NUMBER_ZH = r"(?:\d{1,3}|[一二三四五六七八九十两]{1,4})"
+_NAME = r"(?:[^\d一二三四五六七八九十两]{0,4}(?:·[^\d一二三四五六七八九十两]{1,3})?)"
+_RELATIVE = "女儿|儿子|闺女|孩子|娃|弟|妹|哥|孙|妈|爸|娘|爹|母|父|老伴|老婆|老公|丈夫|妻子|徒弟|狗|猫"
 _AGE_ZH = re.compile(
-    rf"^[^\d一二三四五六七八九十两]{{0,4}}?{_NOW}(?P<a>{_NUMBER_ZH})(?:周|虚)?岁(?=的(?!时候|那)|了|半|女|男|\s|$)"
+    rf"^{_NAME}??(?P<said>){_NOW}(?P<a>{_NUMBER_ZH})(?:周|虚)?岁(?=的(?!时候|那|{_RELATIVE})|了|半|女|男|\s|$)"
 )
-_BARE_ZH = re.compile(rf"^{_NOW}(?P<a>\d\d|[二三四五六七八九]十[一二三四五六七八九]?|十[一二三四五六七八九])了?$")
+_BARE_ZH = re.compile(
+    rf"^(?:{_NAME}(?=今年|如今|现年|年方))?(?P<said>){_NOW}"
+    r"(?P<a>\d\d|[二三四五六七八九]十[一二三四五六七八九]?|[二三四五六七八九]十有[一二三四五六七八九]|十[一二三四五六七八九])了?$"
+)
 """A clause that is nothing but a number, as after a name: "马桂芬，五十八，"."""
 _YEAR = re.compile(r"(?<!\d)(?:19\d\d|20[01]\d)(?!\d)")
 
@@ -61,7 +66,7 @@ def stated_ages(clause: str, language: str) -> Iterator[tuple[str | None, int, i
     for match in _chinese(clause) if language == "zh" else _english(clause):
         years = _years(match[match.lastgroup or 0])
         band = next((name for bound, name in AGE_BANDS if years < bound), None)
-        yield band if years >= YOUNGEST else None, match.start(), match.end()
+        yield band if years >= YOUNGEST else None, match.start(match.re.groupindex.get("said", 0)), match.end()
 
 
 def _english(clause: str) -> Iterator[re.Match[str]]:
@@ -80,5 +85,5 @@ def _chinese(clause: str) -> Iterator[re.Match[str]]:
 
 def _years(words: str) -> int:
     """The number that these words are; one past all bands if they are none."""
-    plain = words.lower().replace("-", " ").replace("两", "二")
+    plain = words.lower().replace("-", " ").replace("两", "二").replace("有", "")
     return int(plain) if plain.isdigit() else _YEARS.get(plain, AGE_BANDS[-1][0])

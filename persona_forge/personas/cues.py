@@ -2,7 +2,8 @@
 
 The nouns of values ("a nurse") are cues by frames ("I am a nurse"), see space/ontology; in Chinese, where the persona
 need not be named and a measure word may stand in between, two frames stand for all of them ("是…护士", "当…护士").
-A cue with " & " has parts that may stand anywhere: "my wife & I have a kid".
+A cue with " & " has parts that may stand anywhere: "my wife & I have a kid". A cue, or a part, that begins or ends with
+words of grammar.alike stands for others like it ("爱…看书" for "喜欢…看书"), "广东人" for all ways to come from there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,20 @@ PLACE = "<place>"
 AND = " & "
 _FRAMES = {
     "en": ("work as {}", "job as {}", "employed as {}"),
-    "zh": ("是{}", "是个{}", "是名{}", "是一名{}", "是一位{}", "当{}", "当个{}", "当一名{}", "做{}", "{}"),
+    "zh": (
+        "是{}",
+        "是个{}",
+        "是名{}",
+        "是一名{}",
+        "是一位{}",
+        "当{}",
+        "当个{}",
+        "当一名{}",
+        "当了{}",
+        "做{}",
+        "做了{}",
+        "{}",
+    ),
 }
 """Further ones, in which the persona is not named."""
 _NOUNS = {"en": FRAMES["en"][2], "zh": FRAMES["zh"][1]}
@@ -39,6 +53,8 @@ class Cue:
     """Whether it ends in a noun that a further noun would make a part of another one."""
     bare: bool
     """Whether it is nothing but that noun (zh)."""
+    alone: bool
+    """Whether it states something only where it is a whole clause (zh)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class Mention:
 class Lexicon:
     language: str
     grammar: Grammar
+    names: frozenset[str]
+    """The dimensions."""
     phrases: Phrases
     """Of cues, of mentions, and of what is idle (None)."""
     bands: frozenset[str]
@@ -74,11 +92,11 @@ def lexicon(ontology: Ontology, language: str) -> Lexicon:
         for value in dimension.values:
             for cue, noun, bare in _framed(value.cues.get(language, ()), language):
                 _add_cue(phrases, dimension.name, value.name, cue, noun, bare)
-                if cue.endswith("人"):
-                    for folk, gender in words.folk.items():
-                        _add_cue(phrases, dimension.name, value.name, cue[:-1] + folk)
-                        if gender != "any":
-                            _add_cue(phrases, GENDER, gender, cue[:-1] + folk)
+                for folk, gender in words.folk.items() if cue.endswith("人") else ():
+                    said = folk.format(cue[:-1])
+                    _add_cue(phrases, dimension.name, value.name, said, alone=folk == "{}")
+                    if gender != "any":
+                        _add_cue(phrases, GENDER, gender, said)
         for mention in dimension.mentions.get(language, ()):
             if mention == PLACE:
                 places.add(dimension.name)
@@ -90,6 +108,7 @@ def lexicon(ontology: Ontology, language: str) -> Lexicon:
     return Lexicon(
         language,
         words,
+        frozenset(d.name for d in ontology.dimensions),
         phrases,
         frozenset(v for d in ontology.dimensions if d.name == AGE for v in d.names),
         frozenset(v for d in ontology.dimensions if d.name == GENDER for v in d.names),
@@ -116,11 +135,20 @@ def _framed(cues: tuple[str, ...], language: str) -> Iterator[tuple[str, bool, b
     yield from ((cue, False, False) for cue in cues if cue not in held)
 
 
-def _add_cue(phrases: Phrases, dimension: str, value: str, cue: str, noun: bool = False, bare: bool = False) -> None:
+def _alike(part: str, grammar: Grammar) -> list[str]:
+    """A part of a cue, and those like it."""
+    before = [other + part[len(key) :] for key in grammar.alike if part.startswith(key) for other in grammar.alike[key]]
+    after = [part[: -len(key)] + other for key in grammar.alike if part.endswith(key) for other in grammar.alike[key]]
+    return [part, *before, *after]
+
+
+def _add_cue(
+    phrases: Phrases, dimension: str, value: str, cue: str, noun: bool = False, bare: bool = False, alone: bool = False
+) -> None:
     parts = tuple(cue.split(AND))
-    for part in parts:
-        words = phrases.grammar.phrase(part)
+    for part, said in [(one, said) for one in parts for said in _alike(one, phrases.grammar)]:
+        words = phrases.grammar.phrase(said)
         noun = noun or (phrases.grammar.language == "en" and words[-2:-1] in (["a"], ["an"]))
-        what = Cue(dimension, value, part, parts, noun, bare)
+        what = Cue(dimension, value, part, parts, noun, bare, alone)
         for last in plurals(words[-1]) if noun or words[-2:-1] == ["my"] else (words[-1],):
             phrases.add((*words[:-1], phrases.grammar.same.get(last, last)), what)

@@ -38,6 +38,17 @@ _SHE_WORKS = re.compile(r"(\bI (?:also |still |now )?)(?!was|has|is\b)(\w+?)(ies
 
 
 @dataclass(frozen=True, slots=True)
+class World:
+    """What is told by the prose as a whole (no human being, another century, a portrait at length)."""
+
+    told: re.Pattern[str]
+    touches: frozenset[str]
+    """The dimensions that this touches."""
+    unsettles: frozenset[str]
+    """Those that have no value of ours there, whatever a cue says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Grammar:
     """One language's section of grammar.toml; its lists of patterns are one pattern each."""
 
@@ -50,7 +61,10 @@ class Grammar:
     pronouns: int
     """How many it takes to tell the gender of whom the prose tells."""
     folk: dict[str, str]
-    """What stands behind a place for somebody who comes from there, and the gender that it tells (zh)."""
+    """How somebody who comes from a place is told, and the gender that it tells (zh)."""
+    alike: dict[str, list[str]]
+    """Beginnings and endings of cues, and what else they stand for."""
+    worlds: tuple[World, ...]
     others: re.Pattern[str]
     others_first: re.Pattern[str]
     """Others as the subject."""
@@ -67,6 +81,8 @@ class Grammar:
     stop: frozenset[str]
     determiners: frozenset[str]
     fillers: frozenset[str]
+    faint: int
+    """How many mentions of a single character it takes to touch a dimension (zh)."""
     leap: int
     """How many words a gap may be."""
     idle: tuple[str, ...]
@@ -79,7 +95,8 @@ class Grammar:
     def person(self, prose: str) -> Person:
         told = _QUOTED.sub(" ", prose)
         first, second = len(self.first.findall(told)), len(self.second.findall(told))
-        if sum(m.group(0).lower() in self.genders for m in self.third.finditer(told)) > 2 * (first + second):
+        third = sum(m.group(0).lower() in self.genders for m in self.third.finditer(told))
+        if third > max(1.5 * first, second, 2):
             return "third"
         return "first" if first else "second" if second else "third"
 
@@ -164,6 +181,11 @@ def grammar(language: str) -> Grammar:
         genders={said: gender for gender, words in data["genders"].items() for said in words},
         pronouns=data["pronouns"],
         folk={said: gender for gender, words in data["folk"].items() for said in words},
+        alike=data["alike"],
+        worlds=tuple(
+            World(one_of(world["told"]), frozenset(world["touches"]), frozenset(world.get("unsettles", ())))
+            for world in data["worlds"]
+        ),
         others=one_of(data["others"]),
         others_first=re.compile(data["subject"] + one_of(data["others"]).pattern, re.IGNORECASE),
         theirs=re.compile(one_of(data["others"]).pattern + data["theirs"], re.IGNORECASE),
@@ -176,6 +198,7 @@ def grammar(language: str) -> Grammar:
         stop=frozenset(same.get(w, w) for w in data["stop"]),
         determiners=frozenset(data["determiners"]),
         fillers=frozenset(data["fillers"]),
+        faint=data["faint"],
         leap=data["leap"],
         idle=tuple(data["idle"]),
         same=same,

@@ -14,6 +14,7 @@ is denied, past, wished for or said by others. There is no parser: irony, quotat
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,6 +42,10 @@ class _Hit:
     end: int
     stated: bool = False
     cue: Cue | None = None
+
+    @property
+    def faint(self) -> bool:
+        return self.value is None and self.cue is None and self.end - self.start == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,10 @@ class _Clause:
         first, last = self.told.edges[self.at + start], self.told.edges[self.at + end - 1]
         return first.first < first.at or last.last > last.at
 
+    def is_all(self, start: int, end: int) -> bool:
+        """Whether they are all of a clause that follows another one: "forty, Liuzhou,"."""
+        return self.text.strip() == self.text[start:end] and self.told.text[: self.at].rstrip()[-1:] in ("，", ",")
+
     def crosses(self, start: int, end: int) -> bool:
         """Whether they are of several words and begin or end within one (zh)."""
         edges = self.told.edges
@@ -97,10 +106,13 @@ def find_pins(
 
     `authored` are the values that an author has pinned: what can't stand beside them is no pin.
     """
-    hits = list(_hits(prose, words))
+    hits = _telling(_hits(prose, words), words.grammar)
     sure: dict[str, dict[str, str]] = {}
     for hit in _settling(hits):
         sure.setdefault(hit.dimension, {}).setdefault(hit.value or "", prose[hit.start : hit.end])
+    for world in words.grammar.worlds:
+        if not world.unsettles.isdisjoint(sure) and world.told.search(prose):
+            sure = {dimension: values for dimension, values in sure.items() if dimension not in world.unsettles}
     for dimension in words.grammar.several & sure.keys():
         if _another([h for h in hits if h.dimension == dimension], prose, words.grammar):
             del sure[dimension]
@@ -120,7 +132,14 @@ def find_pins(
 
 def touched(text: str, words: Lexicon) -> set[str]:
     """The dimensions that a text touches; who "he" is, where the persona speaks, is no matter."""
-    return {hit.dimension for hit in _hits(text, words)}
+    return {hit.dimension for hit in _telling(_hits(text, words), words.grammar)}
+
+
+def _telling(hits: Iterable[_Hit], grammar: Grammar) -> list[_Hit]:
+    """Without mentions of a single character where there are but few of them: these are often parts of other words."""
+    hits = list(hits)
+    faint = Counter(hit.dimension for hit in hits if hit.faint)
+    return [hit for hit in hits if not hit.faint or faint[hit.dimension] >= grammar.faint]
 
 
 def _settling(hits: Iterable[_Hit]) -> Iterator[_Hit]:
@@ -175,11 +194,14 @@ def _without_inner_places(words: list[Word], edges: list[Edge]) -> list[Word]:
 
 
 def _of_all(told: _Told, words: Lexicon) -> Iterator[_Hit]:
-    """What is no matter of a clause: whether there is a he or a she, a year, names of places."""
+    """What is no matter of a clause: whether there is a he or a she, a year, another world, names of places."""
     if told.person == "third" and words.genders and words.grammar.third.search(told.prose):
         yield _Hit(GENDER, None, 0, 0)
     if words.bands and tells_of_a_year(told.prose):
         yield _Hit(AGE, None, 0, 0)
+    for world in words.grammar.worlds:
+        if world.told.search(told.prose):
+            yield from (_Hit(dimension, None, 0, 0) for dimension in sorted(world.touches & words.names))
     if any(edge.place for edge in told.edges):
         yield from (_Hit(dimension, None, 0, 0) for dimension in words.places)
 
@@ -226,12 +248,12 @@ def _stated(clause: _Clause, start: int, end: int, grammar: Grammar, cue: Cue | 
     left, right = clause.text[begins:start], clause.text[end:]
     if grammar.doubt.search(left) or (cue and not grammar.is_whole(right, cue.noun)):
         return False
-    if cue and cue.bare and not grammar.before.match(left):
+    if cue and ((cue.bare and not grammar.before.match(left)) or (cue.alone and not clause.is_all(start, end))):
         return False
     if grammar.own.match(clause.text, start, end):
         return True
     if clause.told.person == "first" and grammar.third.search(left):
         return False
-    if grammar.others.match(clause.text, start):
+    if grammar.others.match(clause.text, start) and not (cue and cue.noun):
         return not grammar.theirs.search(left)
     return not grammar.others.search(left) and (not clause.of_others or bool(grammar.own.search(left)))

@@ -18,6 +18,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from persona_forge.personas.ages import AGE
 from persona_forge.personas.pins import find_pins, lexicon
 from persona_forge.space.compile import Dead, Space, compile_space
@@ -80,10 +82,10 @@ def prose(language: str) -> dict[str, str]:
     """Row → its prose: of the profiles (en), or of our own seeds (zh)."""
     if language == "en":
         return {row: " ".join(sentences) for row, sentences in profiles().items()}
-    lines = (
-        line for path in sorted((ROOT / "seeds" / language).glob("*.jsonl")) for line in path.open(encoding="utf-8")
-    )
-    return {seed["seed_id"]: seed["prose"] for seed in map(json.loads, lines)}
+    folder = ROOT / "seeds" / language
+    lines = [line for path in folder.glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    seeds = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in folder.glob("*.yaml")]
+    return {seed["seed_id"]: seed["prose"] for seed in [*seeds, *map(json.loads, lines)]}
 
 
 def profiles() -> dict[str, list[str]]:

@@ -157,6 +157,28 @@ def test_every_cue_pins_its_own_value_where_it_stands_alone(language: str) -> No
     assert missed == []
 
 
+def test_a_place_that_is_a_whole_clause_after_another_one_is_home() -> None:
+    assert found("她四十岁，柳州，开了家面馆。")[0]["region"] == "southwest_china"
+    assert "region" not in found("柳州，凌晨四点，街上没有人。")[0]
+
+
+def test_one_family_of_words_pins_what_the_other_does() -> None:
+    for cue in ("媳妇在家，闺女会走了。", "我男人是木匠，女儿刚会走。"):
+        assert found(cue)[0]["family"] == "married_children"
+    assert found("我老家在湖南。")[0]["region"] == found("我打小在湖南。")[0]["region"] == "hunan_hubei"
+
+
+def test_beings_and_people_of_other_times_have_no_life_of_today() -> None:
+    assert {"age_band", "family", "hobby", "region"} <= found("我是一台电梯，在老楼里。")[1]
+    pins, unsure = found("大唐天宝三载，他爱看书，一口四川话。")
+    assert ({"hobby", "dialect"} & pins.keys(), {"hobby", "dialect", "tech_savviness"} <= unsure) == (set(), True)
+
+
+def test_a_single_character_says_too_little_of_manners() -> None:
+    assert "swearing" not in found("她骂了一声。")[1]
+    assert "swearing" in found("她骂东骂西骂人。")[1]
+
+
 def test_evidence_is_the_words_that_state_it() -> None:
     pins, _ = find_pins("You're sixty-eight. You have a big old dog.", WORDS["en"])
     assert {p["dimension"]: p["evidence"] for p in pins} == {

@@ -26,9 +26,10 @@ def language(request: pytest.FixtureRequest) -> str:
     return name
 
 
-REACHED = {"en": (0.95, 0.6, 0.95, 0.06), "zh": (0.94, 0.53, 0.95, 0.75)}
-"""Precision, recall and coverage at the least, and false alarms at the most. Chinese falls short of 0.95 and 0.6: its
-prose is literary, and tells trades, abodes and families by what people do."""
+REACHED = {"en": (0.95, 0.6, 0.95, 0.06), "zh": (0.95, 0.57, 0.95, 0.6)}
+"""Precision, recall and coverage at the least, and false alarms at the most. Chinese falls short of the 0.95, 0.6 and
+0.95 that are wanted: its prose is literary, tells trades and abodes by what people do, and character by conduct, of
+which words say little; what would cover more of it (0.956 was reached) withholds two thirds of all that is open."""
 
 
 def test_a_pin_is_right_and_what_prose_touches_is_never_drawn(language: str) -> None:
