@@ -72,7 +72,7 @@ def test_a_sound_run_passes_every_check(finished: Path) -> None:
 def test_one_flipped_bit_in_any_sealed_file_is_found(finished: Path) -> None:
     chance = random.Random(1)
     files = [*finished.rglob("*.parquet"), *(finished / "seals").rglob("*.json"), finished / "ontology.toml"]
-    assert len(files) == 37
+    assert len(files) == 53
     for path in sorted(files):
         good = path.read_bytes()
         at = chance.randrange(len(good))
@@ -215,4 +215,4 @@ def test_a_shard_made_with_other_settings_is_found(finished: Path) -> None:
     assert _broken(finished) == {"settings": "checks/g000-0001"}
     card = (finished / "run.json").read_text(encoding="utf-8")
     (finished / "run.json").write_text(card.replace('"dialogues.temperature": 0.8', '"dialogues.temperature": 0.9'))
-    assert _broken(finished)["settings"].startswith("scripts/g000-0000; scripts/g000-0001; casting/g000")
+    assert _broken(finished)["settings"].startswith("scripts/g000-0000; scripts/g000-0001; candidates/g000-0000")

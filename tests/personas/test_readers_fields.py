@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from persona_forge.core.errors import SeedsError
 from persona_forge.personas.pins import find_pins, lexicon
-from persona_forge.personas.readers.fields import FIELDS, NAMES, fields_of, mapping_of, seed_of
+from persona_forge.personas.readers.fields import FIELDS, NAMES, fields_of, filled, mapping_of, seed_of
 from persona_forge.traits import open_traits
 
 PROSE = "I mend clocks in a cellar."
 
 
 def told(row: dict[str, Any], **mapping: tuple[str, ...]) -> dict[str, Any]:
-    fields = fields_of(tuple(row), mapping)
+    fields = fields_of(filled(row), mapping)
     return row if fields is None else seed_of(row, fields)
 
 

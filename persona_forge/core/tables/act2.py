@@ -159,9 +159,7 @@ PAIRS = Table(
         Column("chosen", reply, "The reply that is right."),
         Column("rejected", reply, "The reply that is not."),
         Column("margin", real, "How much better, 0 to 1; null where nobody measured it.", nullable=True),
-        Column(
-            "decided_by", text, "Who says so: annotator, model, code or writer (nobody looked)."
-        ),
+        Column("decided_by", text, "Who says so: annotator, model, code or writer (nobody looked)."),
         Column("shown_first", text, "chosen or rejected: which one stands first where two are shown; balanced."),
     ),
 )

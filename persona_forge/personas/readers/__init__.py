@@ -14,7 +14,7 @@ from typing import Any
 
 from persona_forge.core.errors import SeedsError
 from persona_forge.personas.readers.detect import SUFFIXES, Format, detect
-from persona_forge.personas.readers.fields import Fields, fields_of, seed_of
+from persona_forge.personas.readers.fields import Fields, fields_of, filled, seed_of
 from persona_forge.personas.readers.record import LONGEST_ROW, SHOWN, Record, unread
 
 __all__ = ["LONGEST_ROW", "REJECTS", "SHOWN", "Format", "Record", "detect", "read", "records", "seed_files"]
@@ -90,7 +90,7 @@ def records(path: Path, found: Format, mapping: Mapped | None = None) -> Iterato
         if record.data is None:
             yield record
             continue
-        columns = tuple(record.data)
+        columns = filled(record.data)
         fields = shapes[columns] if columns in shapes else fields_of(columns, mapping or {})
         if len(shapes) < _MOST_SHAPES and sum(map(len, columns)) < _LONGEST_SHAPE:
             shapes[columns] = fields

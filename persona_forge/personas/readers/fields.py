@@ -108,6 +108,11 @@ def fields_of(columns: Sequence[str], mapping: Mapping[str, tuple[str, ...]]) ->
     return Fields(family, takes, kept)
 
 
+def filled(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns in which a row says something."""
+    return tuple(c for c, value in row.items() if value not in (None, ""))
+
+
 def _guessed(
     columns: Sequence[str], given: Mapping[str, tuple[str, ...]], skip: Sequence[str] = ()
 ) -> Iterable[tuple[str, tuple[str, ...]]]:
