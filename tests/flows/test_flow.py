@@ -101,7 +101,8 @@ def test_the_flow_makes_the_very_run_that_the_commands_make(run: Path, finished:
 
 def test_the_server_shows_a_task_a_shard_and_the_funnel_and_a_sample(server: dict[str, str], run: Path) -> None:
     told: dict[str, Any] = json.loads(_python(server, READ_BACK, run))
-    maps = {"expand": 4, "scripts": 2, "speak": 2, "measure": 2, "check_words": 2}
+    maps = {"expand": 4, **dict.fromkeys(("scripts", "candidates", "judge", "pair"), 2)}
+    maps |= dict.fromkeys(("speak", "measure", "check_words"), 2)
     shards = [f"{stage}: g000-{n:04d}" for stage, count in maps.items() for n in range(count)]
     stages = tuple(s.name for s in PIPELINE)
     assert told["state"] == "Completed"

@@ -194,7 +194,7 @@ def test_every_page_shows_what_is_in_the_run(page: Person) -> None:
     turn_to(page, "Families")
     page.sees(".output", "Every seed stands alone")
     turn_to(page, "Drift")
-    page.sees(".output", "persona-forge judge")
+    page.sees(".note", "How well personas stay in character")
     turn_to(page, "Personas")
     page.sees(".persona h3", "Traits")
     first = page.text(".persona .meta")
