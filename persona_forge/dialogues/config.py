@@ -25,7 +25,7 @@ class DialoguesConfig(BaseModel):
     """A longer dialogue is written turn by turn, as self-play."""
     code_switched_share: float = Field(default=0, ge=0, le=1)
     """Share of the scenes in which the persona mixes words of the other language in."""
-    candidates: int = Field(default=2, ge=0, le=16)
+    candidates: int = Field(default=1, ge=0, le=16)
     """Replies to a probe of each kind, right and wrong, that pairs are matched from; 0: no pairs."""
     judge_samples: int = Field(default=0, ge=0, le=16)
     """How often a model judges each reply; 0: code alone judges, as a small local model cannot."""
