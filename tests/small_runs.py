@@ -50,6 +50,7 @@ def settings(seeds: Path, **keys: Any) -> Config:
         "personas": {"rows": 1500, "rows_per_shard": 500, "cover_t": 0},
         "dialogues": {
             "engine": "scripted",
+            "candidates": 2,
             "count": 4,
             "per_shard": 2,
             "turns": 2,
