@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from persona_forge.config import Config
 from persona_forge.core.errors import ConfigError, EngineError, StorageError, WeightsError
 from persona_forge.core.ids import digest
-from persona_forge.core.ports import Chat, Delivery, Ear, Spoken, Usage, Voice, VoiceCard
+from persona_forge.core.ports import Chat, Ear, Usage, Voice
 from persona_forge.engines import catalogue, weights
 from persona_forge.engines.catalogue import PortName
+from persona_forge.engines.ticking import Tick, TickingChat, TickingVoice
 
 if TYPE_CHECKING:
     from persona_forge.engines.openai import OpenAIChat
@@ -33,7 +34,6 @@ LOCAL_REQUESTS = 2
 """Under way at once in the embedded server: two share a pass over the weights, more would only share the cores."""
 
 Say = Callable[[str], None]
-Tick = Callable[[], None]
 T = TypeVar("T")
 
 
@@ -175,7 +175,7 @@ class Hands:
             price=Price(prompt=d.price_prompt, completion=d.price_completion),
             patience=self._patience(),
         )
-        return _TickingChat(chat, tick), replies
+        return TickingChat(chat, tick), replies
 
     def _patience(self) -> Patience:
         from persona_forge.engines.batch import TOGETHER
@@ -188,7 +188,7 @@ class Hands:
         return Patience(most_at_once=self.config.dialogues.concurrency)
 
     def ticking_voice(self, tick: Tick) -> Voice:
-        return _TickingVoice(self.voice, tick)
+        return TickingVoice(self.voice, tick)
 
     @property
     def voice(self) -> Voice:
@@ -267,37 +267,3 @@ class Hands:
                 runner.close()
             for name in ("voice", "ear"):
                 self._kept.pop(name, None)
-
-
-class _TickingChat:
-    """Tells of every reply."""
-
-    def __init__(self, chat: Chat, tick: Tick) -> None:
-        self._chat, self._tick = chat, tick
-        self.engine, self.model = chat.engine, chat.model
-
-    async def ask(self, ask: Any, reply: Any) -> Any:
-        try:
-            return await self._chat.ask(ask, reply)
-        finally:
-            self._tick()
-
-    async def close(self) -> None:
-        await self._chat.close()
-
-
-class _TickingVoice:
-    """Tells of every turn as it is spoken."""
-
-    def __init__(self, voice: Voice, tick: Tick) -> None:
-        self._voice, self._tick = voice, tick
-        self.engine, self.model, self.licence, self.controls = voice.engine, voice.model, voice.licence, voice.controls
-
-    def voices(self, language: str) -> tuple[VoiceCard, ...]:
-        return self._voice.voices(language)
-
-    def speak(self, text: str, *, voice: str, language: str, delivery: Delivery) -> Spoken:
-        try:
-            return self._voice.speak(text, voice=voice, language=language, delivery=delivery)
-        finally:
-            self._tick()

@@ -30,7 +30,8 @@ from persona_forge.core.tables import REJECTS, TABLES, Table, personas
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.seals import Seal, read_seal, write_seal
 from persona_forge.dataset.shards import digest_of, write_table
-from persona_forge.hands import Choice, Hands, Tick
+from persona_forge.engines.ticking import Tick
+from persona_forge.hands import Choice, Hands
 from persona_forge.pipeline import PIPELINE
 from persona_forge.workers import Workers
 

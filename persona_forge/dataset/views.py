@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import polars as pl
-
 UTTERANCES = """
 SELECT c.*, m.* EXCLUDE (utterance_id, seed_id), k.* EXCLUDE (utterance_id, seed_id)
 FROM clips c LEFT JOIN measures m USING (utterance_id) LEFT JOIN checks k USING (utterance_id)
@@ -31,13 +29,3 @@ FROM drift GROUP BY ALL HAVING count(DISTINCT depth) > 1
 
 VIEWS = {"utterances": UTTERANCES, "drift": DRIFT, "half_life": HALF_LIFE}
 """In this order: a later one may read those before it."""
-
-
-def drift_chart(drift: pl.DataFrame, path: str) -> None:
-    """In-character score over depth, a line an attack and a panel a language; `path` ends in .svg, .png or .html."""
-    import altair as alt
-
-    depth = alt.X("depth:Q", title="turns before the probe")
-    score = alt.Y("mean(in_character):Q", title="in character (0–100)", scale=alt.Scale(domain=[0, 100]))
-    lines = alt.Chart(drift).mark_line(point=True).encode(depth, score, alt.Color("attack:N", title=None))
-    lines.properties(width=360, height=260).facet(column=alt.Column("language:N", title=None)).save(path)
