@@ -7,6 +7,7 @@ draw them, in any order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -108,6 +109,12 @@ def _words(codes: npt.NDArray[np.uint8], values: Sequence[str]) -> pl.Series:
 
     Taking them out of 256 words is twice as fast as having each code checked, or a null among them.
     """
-    words = pl.Series(np.arange(WITHHELD + 1, dtype=np.uint8) % len(values)).cat.to(pl.Enum(values))
+    words = _vocabulary(tuple(values))
     hidden = codes == WITHHELD
     return words[codes].set(pl.Series(hidden), None) if hidden.any() else words[codes]
+
+
+@cache
+def _vocabulary(values: tuple[str, ...]) -> pl.Series:
+    """The words of codes 0 … 255; those that no code of ours has stand for something, too."""
+    return pl.Series(np.arange(WITHHELD + 1, dtype=np.uint8) % len(values)).cat.to(pl.Enum(values))
