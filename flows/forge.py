@@ -17,7 +17,8 @@ from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from persona_forge.core.errors import Misuse, Transient
+from persona_forge.config import RunConfig
+from persona_forge.core.errors import Misuse, Transient, Uninstalled
 from persona_forge.core.stage import Stage
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
@@ -42,9 +43,20 @@ def _threads(workers: int) -> Any:  # Prefect's own types do not agree on what a
     return ThreadPoolTaskRunner(max_workers=workers)
 
 
-def with_workers(workers: int) -> Flow[..., dict[str, int]]:
-    """The flow with so many shards at once."""
-    return forge.with_options(task_runner=_threads(workers))
+def _ray(settings: RunConfig) -> Any:
+    try:
+        from prefect_ray import RayTaskRunner
+    except ImportError as error:
+        raise Uninstalled("the ray runner is not installed", todo="pip install 'persona-forge[ray]'") from error
+    if settings.ray_address:
+        return RayTaskRunner(address=settings.ray_address)
+    return RayTaskRunner(init_kwargs={"num_cpus": settings.workers, "include_dashboard": False})
+
+
+def with_runner(settings: RunConfig) -> Flow[..., dict[str, int]]:
+    """The flow with so many shards at once, on this machine or on a Ray cluster."""
+    runner = _ray(settings) if settings.runner == "ray" else _threads(settings.workers)
+    return forge.with_options(task_runner=runner)
 
 
 def _transient(task: object, run: object, state: object) -> bool:
@@ -87,15 +99,23 @@ def forge(root: str, stages: list[str] | None = None, shards: list[str] | None =
         done[each.name] = sum(len(batch) for batch in _work(root, each, names))
     if unknown := set(shards or ()) - there:
         raise Misuse(f"no stage that was run has a shard {min(unknown)!r}", allowed=", ".join(sorted(there)))
-    _artifacts(Folder(load(root).folder.root))
+    folder = load(root).folder
+    folder.refresh()
+    _artifacts(folder)
     return done
 
 
 def _work(root: str, each: Stage, names: list[str]) -> Iterator[list[str]]:
-    """Shards that compute go side by side; those that share an engine go one after the other, which uses it whole."""
+    """Shards that compute go side by side; those that share an engine go one after the other, which uses it whole.
+
+    On Ray every worker has a voice and an ear of its own; language models are asked from here, where the budget is.
+    """
     size = -(-len(names) // MOST_TASKS) or 1
     batches = [names[i : i + size] for i in range(0, len(names), size)]
-    if each.one_at_a_time:
+    if load(root).config.run.runner == "ray" and "chat" not in each.ports:
+        futures = [work.submit(root, each.name, batch) for batch in batches]
+        yield from (f.result() for f in as_completed(futures))
+    elif each.one_at_a_time:
         with load(root).hands.lent():
             for batch in batches:
                 yield work(root, each.name, batch)

@@ -10,7 +10,6 @@ app = marimo.App(width="full", app_title="persona_forge: explore", css_file="exp
 def _():
     import functools
     import time
-    from pathlib import Path
 
     import explore_charts as charts
     import explore_html as html
@@ -21,21 +20,21 @@ def _():
     from persona_forge.core.errors import ForgeError
     from persona_forge.core.tables import TABLES
     from persona_forge.dataset.explore import AT_ONCE, Explorer
-    from persona_forge.dataset.folder import Folder
     from persona_forge.dataset.funnel import funnel
+    from persona_forge.dataset.remote import open_folder
     from persona_forge.dataset.views import VIEWS
     from persona_forge.dialogues.factors import factors
 
     return (
-        AT_ONCE, Explorer, Folder, ForgeError, Path, TABLES, VIEWS, charts, factors, funnel, functools, html, mo,
+        AT_ONCE, Explorer, ForgeError, TABLES, VIEWS, charts, factors, funnel, functools, html, mo, open_folder,
         pl, time, words,
     )  # fmt: skip
 
 
 @app.cell
-def _(Explorer, Folder, Path, functools, mo, words):
+def _(Explorer, functools, mo, open_folder, words):
     given = mo.cli_args()
-    run = Explorer(Folder(Path(str(given["run"]))))
+    run = Explorer(open_folder(str(given["run"])))
     coverage_of = functools.cache(run.coverage)
     phrases = words("compare_replies") | words("explore")
     place = {"page": "overview"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -25,6 +26,10 @@ class RunConfig(BaseModel):
     """What all randomness of the run is drawn from: another key, another draw."""
     workers: int = 2
     """Shards worked on at once, where the work is computing and not waiting."""
+    runner: Literal["local", "ray"] = "local"
+    """Who does the shards of a flow: processes on this machine, or a Ray cluster that sees the same --out."""
+    ray_address: str | None = None
+    """ray: the cluster, as ray://host:10001 or auto; none: one is started here, with so many workers."""
 
 
 class Config(BaseModel):

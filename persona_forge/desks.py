@@ -1,16 +1,21 @@
-"""What stands behind the annotators' apps: seeds as a run would read them, and their decisions on the way back; and the
-pairs of replies of a run or a file.
+"""What stands behind the annotators' apps: seeds as a run would read them, and their decisions on the way back; the
+pairs of replies of a run or a file; and the clips of a run.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from persona_forge.beside import beside
+from persona_forge.config import Config
 from persona_forge.core.errors import Misuse, SeedsError
 from persona_forge.dataset.events import EventLog
 from persona_forge.dataset.explore import sounds
@@ -18,14 +23,20 @@ from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.shards import write_text
 from persona_forge.dialogues.compare import CompareDesk
 from persona_forge.dialogues.questions import Question, of_file, of_run
+from persona_forge.hands import Hands, choose
 from persona_forge.personas.curate import curate
+from persona_forge.personas.propose import Outcome
+from persona_forge.personas.propose import propose as proposals
 from persona_forge.personas.readers import read, seed_files
-from persona_forge.personas.review import adopted, review, text_id
+from persona_forge.personas.review import adopted, as_authored, edited, review, text_id
 from persona_forge.personas.review_desk import ReviewDesk, Shelf
 from persona_forge.space.model import Ontology
 from persona_forge.space.ontology import read_ontology
+from persona_forge.speech.listen import ListenDesk, Row, queue
 
-REVIEW, COMPARE = "review", "compare"
+log = logging.getLogger("persona_forge")
+
+REVIEW, COMPARE, LISTEN = "review", "compare", "listen"
 
 
 def events_folder(path: Path) -> Path:
@@ -64,6 +75,32 @@ def adopt(path: Path, events: Path, to: Path) -> dict[str, int]:
     return dict(counts)
 
 
+def propose(path: Path, to: Path, config: Config, tick: Callable[[], None]) -> tuple[int, Outcome]:
+    """Writes the seeds with the pins that a language model proposes; how many were asked about, and what it said.
+
+    Replies are kept beside `to`: the same command asks for none of them again.
+    """
+    files = seed_files([path])
+    if to.suffix.lower() != ".jsonl" or to.resolve() in {file.resolve() for file in files}:
+        raise Misuse(f"proposals cannot be written to {to}", allowed="a .jsonl file other than the seeds read")
+    ontology = beside("seeds", "traits.toml")
+    hands = Hands(
+        config, ontology.read_text(encoding="utf-8"), ontology.name, {"chat": choose("chat", config, log.info)}
+    )
+    seeds = curate(records=read(files), ontology=hands.ontology, hold=()).rows
+    kept = to.with_name(f"{to.name}.replies")
+    with hands.lent():
+        chat, replies = hands.chat("chat", kept, kept / "propose" / "all", tick)
+        try:
+            outcome = hands.wait(proposals(seeds, space=hands.space, chat=chat))
+        finally:
+            replies.close()
+    rows = [edited(seed, {"pins": [*seed["pins"], *outcome.pins.get(seed["seed_id"], [])]})
+            for seed in seeds.iter_rows(named=True)]  # fmt: skip
+    write_text(to, "".join(json.dumps(as_authored(row), ensure_ascii=False) + "\n" for row in rows))
+    return seeds.height, outcome
+
+
 def picks_folder(path: Path) -> Path:
     """Where picks are kept unless told otherwise: in the run, which takes them in; or beside the file."""
     return path.resolve() / "events" if path.is_dir() else events_folder(path)
@@ -86,6 +123,33 @@ def compare_desk(path: Path, events: Path, who: str) -> dict[str, Any]:
         return sounds(Folder(path), script_id) if path.is_dir() else {}
 
     desk = CompareDesk(questions(path), EventLog(events, COMPARE), who, heard)
+    calls = (desk.start, desk.find, desk.show, desk.hear, desk.decide, desk.undo, desk.agreement)
+    return {call.__name__: call for call in calls}
+
+
+def clips(path: Path) -> pl.DataFrame:
+    """What there is to hear in a run, in the order of the queue, without the audio; and the shard of each clip."""
+    folder = Folder(path)
+    folder.read_card()
+    shards = [folder.scan("clips", [s]).drop("audio").with_columns(shard=pl.lit(s)) for s in folder.names("clips")]
+    if not shards:
+        raise Misuse(f"{path} has no clips yet", todo=f"persona-forge speak --out {path}")
+    spoken, checked = pl.concat(shards).collect(), folder.scan("checks").collect()
+    if "part" not in spoken.columns or "qc_obeyed" not in checked.columns:
+        raise Misuse(f"the speech in {path} was made by an older version",
+                     todo=f"persona-forge speak --out {path} --redo cast")  # fmt: skip
+    return queue(spoken, folder.scan("measures").collect(), checked)
+
+
+def listen_desk(path: Path, events: Path, who: str) -> dict[str, Any]:
+    """A listener's desk, as the calls that the app may make."""
+
+    def audio(clip: Row) -> bytes:
+        mine = Folder(path).scan("clips", [clip["shard"]]).filter(pl.col("utterance_id") == clip["utterance_id"])
+        found: bytes = mine.select(pl.col("audio").struct.field("bytes")).collect().item()
+        return found
+
+    desk = ListenDesk(clips(path), EventLog(events, LISTEN), who, audio)
     calls = (desk.start, desk.find, desk.show, desk.hear, desk.decide, desk.undo, desk.agreement)
     return {call.__name__: call for call in calls}
 

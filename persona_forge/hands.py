@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from persona_forge.engines.replies import Replies
     from persona_forge.space.compile import Space
     from persona_forge.space.ontology import Ontology
+    from persona_forge.speech.config import SpeechConfig
 
 LOCAL_REQUESTS = 2
 """Under way at once in the embedded server: two share a pass over the weights, more would only share the cores."""
@@ -43,10 +44,12 @@ class Choice:
 
     engine: str
     model: str
+    how: str = ""
+    """What else makes its output another: the dialect that it is told in, the digest of a file of voices."""
 
     @property
     def identity(self) -> str:
-        return f"{self.engine}/{self.model}"
+        return "/".join(filter(None, (self.engine, self.model, self.how)))
 
 
 def choose(port: PortName, config: Config, say: Say) -> Choice:
@@ -78,7 +81,11 @@ def _named(port: PortName, config: Config) -> tuple[str | None, str | None]:
     if port == "chat":
         d = config.dialogues
         return d.engine or ("local" if d.model else None), d.model
-    return (config.speech.engine if port == "voice" else config.speech.ear), None
+    if port == "ear":
+        return config.speech.ear, None
+    if config.speech.model and not config.speech.engine:
+        raise ConfigError("speech.model needs speech.engine", allowed="coqui, openai")
+    return config.speech.engine, config.speech.model
 
 
 def _ready(port: PortName, name: str, model: str | None, config: Config, say: Say) -> Choice:
@@ -90,9 +97,14 @@ def _ready(port: PortName, name: str, model: str | None, config: Config, say: Sa
     if port == "chat" and config.dialogues.batch:
         raise ConfigError(f"dialogues.batch is for an endpoint, and the chat engine is {name}",
                           allowed='engine = "openai"', todo="take batch out of [dialogues]")  # fmt: skip
+    if port == "voice" and name in ("coqui", "openai"):
+        return _voice_as_told(name, config.speech)
     for needed in catalogue.needed(e, model):
         weights.pull(needed, say)
-    return Choice(name, model or (e.models or e.weights or (e.name,))[0])
+    usual = (e.models or e.weights or (e.name,))[0]
+    if port == "voice" and model not in (None, usual):
+        raise EngineError(f"the {name} engine has no model {model!r}", allowed=usual)
+    return Choice(name, model or usual)
 
 
 def _endpoint(config: Config) -> Choice:
@@ -111,6 +123,47 @@ def _endpoint(config: Config) -> Choice:
     return Choice("openai", d.model)
 
 
+def _voice_as_told(name: str, speech: SpeechConfig) -> Choice:
+    """A voice that is what its settings say; all that they lack is said now."""
+    from persona_forge.engines.voice_file import digest_of
+
+    voice = _make_voice(name, speech, None)
+    how = (speech.dialect if name == "openai" else "", digest_of(Path(speech.voices)) if speech.voices else "")
+    return Choice(name, voice.model, "/".join(filter(None, how)))
+
+
+def _make_voice(name: str, speech: SpeechConfig, ledger: Path | None) -> Voice:
+    """The voice engine of this name; those that compute are apart, several side by side."""
+    for key in {"openai": ("base_url", "model"), "coqui": ("model", "voices")}.get(name, ()):
+        if not getattr(speech, key):
+            raise ConfigError(f'speech.engine = "{name}" needs speech.{key}', todo=f"set {key} in [speech]")
+    if name == "openai":
+        from persona_forge.engines.speech_api import SpeechAPI
+
+        shared = ("base_url", "key_from", "dialect", "voices", "budget_characters", "timeout_s")
+        return SpeechAPI(speech.model or "", **{key: getattr(speech, key) for key in shared},
+                         ledger=ledger, at_once=speech.processes)  # fmt: skip
+    if name == "tone":
+        from persona_forge.engines.tone import Tone
+
+        return Tone()
+    keywords: dict[str, Any] = {}
+    make: Callable[..., Voice]
+    if name == "kokoro":
+        from persona_forge.engines.kokoro import Kokoro as make
+
+        keywords = {"threads": 1}
+    elif name == "coqui":
+        from persona_forge.engines.coqui import Coqui as make
+
+        keywords = {"model": speech.model, "voices": speech.voices}
+    else:
+        from persona_forge.engines.espeak import Espeak as make
+    from persona_forge.engines.apart import Apart
+
+    return Apart(make, keywords, processes=speech.processes, timeout_s=speech.timeout_s)
+
+
 def spent(root: Path) -> Usage:
     """Tokens and money of all replies stored under a folder."""
     from persona_forge.engines.replies import Replies
@@ -127,8 +180,11 @@ def spent(root: Path) -> Usage:
 class Hands:
     """Makes and keeps what the stages of one run are handed."""
 
-    def __init__(self, config: Config, ontology: str, where: str, choices: dict[str, Choice]) -> None:
-        self.config, self.choices = config, choices
+    def __init__(
+        self, config: Config, ontology: str, where: str, choices: dict[str, Choice], root: Path | None = None
+    ) -> None:
+        """`root` is the run's folder, where it is written down what was sent to be spoken; none: it is not."""
+        self.config, self.choices, self._root = config, choices, root
         self._ontology, self._where = ontology, where
         self._kept: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -172,7 +228,7 @@ class Hands:
             BatchChat(cast("OpenAIChat", engine), folder) if d.batch else engine,
             folder,
             budget=self._once("budget", lambda: self._budget(root)),
-            price=Price(prompt=d.price_prompt, completion=d.price_completion),
+            price=Price(**price.model_dump()) if (price := d.prices.get(engine.model)) else None,
             patience=self._patience(),
         )
         return TickingChat(chat, tick), replies
@@ -192,21 +248,8 @@ class Hands:
 
     @property
     def voice(self) -> Voice:
-        def make() -> Voice:
-            engine, threads = self.choices["voice"].engine, self.config.speech.threads
-            if engine == "kokoro":
-                from persona_forge.engines.kokoro import Kokoro
-
-                return Kokoro(threads=threads)
-            if engine == "espeak":
-                from persona_forge.engines.espeak import Espeak
-
-                return Espeak()
-            from persona_forge.engines.tone import Tone
-
-            return Tone()
-
-        return self._once("voice", make)
+        ledger = self._root / "replies" / "characters.txt" if self._root else None
+        return self._once("voice", lambda: _make_voice(self.choices["voice"].engine, self.config.speech, ledger))
 
     @property
     def ear(self) -> Ear:
@@ -266,4 +309,6 @@ class Hands:
             if runner is not None:
                 runner.close()
             for name in ("voice", "ear"):
-                self._kept.pop(name, None)
+                close = getattr(self._kept.pop(name, None), "close", None)
+                if close is not None:
+                    close()

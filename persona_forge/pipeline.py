@@ -22,6 +22,7 @@ from persona_forge.personas.curate import curate
 from persona_forge.personas.expand import expand
 from persona_forge.personas.families import families
 from persona_forge.personas.fit import fit
+from persona_forge.speech.baseline import baselines
 from persona_forge.speech.cast import cast
 from persona_forge.speech.speak import speak
 from persona_forge.speech.verify import checks, measures
@@ -49,10 +50,11 @@ PIPELINE = (
     Stage("pair",        "map",    ("candidates", "judgements", "scripts", "scenes", "seeds", "events"), "pairs", 1,
           pairs, "dialogues", yields="many"),
 
-    Stage("cast",        "plan",   ("scripts", "scenes"), "casting",  1, cast,     "speech", ("count", "per_shard")),
-    Stage("speak",       "map",    ("casting", "scripts", "scenes"), "clips", 1, speak, "speech"),
-    Stage("measure",     "map",    ("clips",),            "measures", 1, measures, "speech"),
-    Stage("check_words", "map",    ("clips",),            "checks",   1, checks,   "speech"),
+    Stage("cast",        "plan",   ("scripts", "scenes"), "casting",  2, cast,     "speech", ("count", "per_shard")),
+    Stage("speak",       "map",    ("casting", "scripts", "scenes", "pairs"), "clips", 2, speak, "speech"),
+    Stage("measure",     "map",    ("clips",),            "measures", 2, measures, "speech"),
+    Stage("baseline",    "plan",   ("casting",),          "baselines", 1, baselines, "speech"),
+    Stage("check",       "map",    ("clips", "measures", "baselines", "casting"), "checks", 2, checks, "speech"),
 )
 # fmt: on
 
@@ -61,7 +63,7 @@ ACTS = {
     "script": ("scenes", "scripts"),
     "judge": ("candidates", "judge"),
     "pair": ("events", "pair"),
-    "speak": ("cast", "speak", "measure", "check_words"),
+    "speak": ("candidates", "judge", "events", "pair", "cast", "speak", "measure", "baseline", "check"),
 }
 """The stages that a command of its own runs."""
 

@@ -4,11 +4,13 @@ A plan is asked again whenever the quantities or its input differ from what it l
 are missing, and they become the next part. A part whose own input files have changed is made again in its place, from
 the same files and quantities as before. A source is read again when its files have changed: its records go to the
 parts that have them already, and new ones to a new part; a seed that is gone from its file stays. What annotators did
-on this run (`events/` in its folder) is a source of one part.
+on this run (`events/` in its folder) is a source of one part. A seed that was withdrawn is rejected, by its tombstone.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -19,10 +21,12 @@ import polars as pl
 from persona_forge.beside import beside
 from persona_forge.core.errors import ConfigError, Corrupt, RunMismatch, SeedsError
 from persona_forge.core.ids import canonical, digest
-from persona_forge.core.stage import Made, Stage, rejects_frame
+from persona_forge.core.stage import Made, Reject, Stage, rejects_frame
 from persona_forge.dataset.events import EventLog
-from persona_forge.dataset.seals import Seal, write_seal
+from persona_forge.dataset.ledger import mark, whose, withdrawn, withdrawn_reject
+from persona_forge.dataset.seals import Seal
 from persona_forge.dataset.shards import digest_of, sha256, write_text
+from persona_forge.personas.curate import curated
 from persona_forge.personas.readers import read, seed_files
 
 if TYPE_CHECKING:
@@ -75,7 +79,7 @@ def _update_plan(run: Run, stage: Stage) -> None:
     if not seals or made.rows.height or made.rejects:
         _seal_part(run, stage, len(seals), made, began, parents, step, asked)
     else:
-        write_seal(run.folder.seal(stage.writes, seals[-1].shard), replace(seals[-1], asked=asked))
+        run.folder.put(replace(seals[-1], asked=asked))
 
 
 def _make_part(
@@ -140,7 +144,7 @@ def refuse_source(run: Run, stages: tuple[Stage, ...], again: tuple[Stage, ...])
         known = run.folder.scan(stage.writes).select("seed_id").collect()["seed_id"] if seals else now.rows["seed_id"]
         if not now.rows["seed_id"].is_in(known.implode()).any():
             raise RunMismatch(
-                f"{run.folder.root} is another run: none of its {len(known)} seeds is in {where}",
+                f"{run.folder.where} is another run: none of its {len(known)} seeds is in {where}",
                 allowed="the seeds it was begun with, changed, fewer or more",
                 todo=f"choose another --out, or begin this run again with --redo {stage.name}",
             )
@@ -166,7 +170,7 @@ def _update_source(run: Run, stage: Stage) -> None:
             rejects_frame(stage.name, made.rejects)
         )
         if same and run.folder.whole(seal):
-            write_seal(run.folder.seal(stage.writes, seal.shard), replace(seal, asked=asked))
+            run.folder.put(replace(seal, asked=asked))
         else:
             _seal_records(run, stage, seal.shard, made, began, asked)
 
@@ -174,6 +178,7 @@ def _update_source(run: Run, stage: Stage) -> None:
 def _update_acts(run: Run, stage: Stage) -> None:
     """One part, made anew whenever an annotator has done something since."""
     folder = run.folder.root / "events"
+    run.folder.sync(folder)
     files = sorted(folder.glob("*.jsonl"))
     asked = {"files": [[p.name, sha256(p)] for p in files]}
     if not _up_to_date(run, run.folder.seals(stage.writes), asked):
@@ -202,10 +207,31 @@ def _up_to_date(run: Run, seals: list[Seal], asked: dict[str, Any]) -> bool:
 
 
 def _read(run: Run, stage: Stage, asked: dict[str, Any], files: list[Path]) -> Made:
-    """The records of the files in this state; read once."""
-    if run.records is None or run.records[0] != asked:
-        run.records = asked, run.call(stage, {"records": read(files)}, "all")
+    """The records of the files in this state; read once. For one of a withdrawn seed stands a reject without words."""
+    gone = withdrawn(run.folder.root)
+    state = {**asked, "withdrawn": sorted(gone)}
+    if run.records is None or run.records[0] != state:
+        theirs = _withdrawn(run, files, gone) if gone else {}
+        records = (record for n, record in enumerate(read(files)) if n not in theirs)
+        made = run.call(stage, {"records": records}, "all")
+        stand_ins = sorted(theirs.values(), key=lambda r: r.row_id)
+        run.records = state, Made(made.rows, made.taken + len(theirs), (*made.rejects, *stand_ins))
     return run.records[1]
+
+
+def _withdrawn(run: Run, files: list[Path], gone: Collection[str]) -> dict[int, Reject]:
+    """The records of withdrawn seeds by their number, each with what stands for it.
+
+    They are left out before the others are curated: else those would be held for being like them.
+    """
+    found: dict[int, Reject] = {}
+    of: Counter[str] = Counter()
+    for n, (_, seed) in enumerate(curated(read(files), run.hands.ontology, run.config.seeds.hold)):
+        name = whose(seed.seed_id, seed.raw) if isinstance(seed, Reject) else seed["seed_id"]
+        if name and mark(name) in gone:
+            found[n] = withdrawn_reject(name, of[name])
+            of[name] += 1
+    return found
 
 
 def _readable(run: Run, seal: Seal) -> pl.DataFrame:

@@ -65,6 +65,7 @@ class Status:
 def status(folder: Folder) -> Status:
     from persona_forge.hands import spent
 
+    folder.sync(folder.root / "replies")
     usage = spent(folder.root / "replies")
     return Status(funnel(folder), folder.read_card()["engines"], usage.prompt_tokens, usage.completion_tokens,
                   usage.cost, _seconds(folder.root / "log.jsonl"))  # fmt: skip

@@ -13,7 +13,9 @@ themselves are compared: if those that this shard uses are the same, it is seale
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -25,10 +27,11 @@ from persona_forge import plans
 from persona_forge.config import Config
 from persona_forge.core.errors import ForgeError, RunMismatch
 from persona_forge.core.ids import canonical, digest
+from persona_forge.core.ports import Chat
 from persona_forge.core.stage import Made, Stage, rejects_frame
 from persona_forge.core.tables import REJECTS, TABLES, Table, personas
 from persona_forge.dataset.folder import Folder
-from persona_forge.dataset.seals import Seal, read_seal, write_seal
+from persona_forge.dataset.seals import Seal, read_seal
 from persona_forge.dataset.shards import digest_of, write_table
 from persona_forge.engines.ticking import Tick
 from persona_forge.hands import Choice, Hands
@@ -39,8 +42,8 @@ log = logging.getLogger("persona_forge")
 
 
 class Run:
-    def __init__(self, root: Path, config: Config, ontology: str, where: str, choices: dict[str, Choice]) -> None:
-        self.folder, self.config = Folder(root), config
+    def __init__(self, folder: Folder, config: Config, ontology: str, where: str, choices: dict[str, Choice]) -> None:
+        self.folder, self.config = folder, config
         self.hands = Hands(config, ontology, where, choices)
         self.records: tuple[dict[str, Any], Made] | None = None
         """What the seed files were found to hold, and their state then."""
@@ -99,7 +102,7 @@ class Run:
         redone = ", ".join(f"{s.name} ({n} shard{'s' * (n > 1)})" for s, n in stale.items())
         roots = [s for s in stale if not any(s in downstream((other,))[1:] for other in stale)]
         raise RunMismatch(
-            f"{self.folder.root} was made with other settings: "
+            f"{self.folder.where} was made with other settings: "
             f"{'; '.join(dict.fromkeys(changes)) or 'a stage has changed'}",
             allowed="the settings it was made with; quantities may change at any time",
             todo=f"{' '.join(f'--redo {s.name}' for s in roots)} makes anew: {redone}. Or choose another --out",
@@ -116,6 +119,7 @@ class Run:
 
         Shards that no plan has any more, since seeds have changed, are taken back.
         """
+        self.folder.refresh(*stage.reads, stage.writes)
         if stage.shape != "map":
             plans.update(self, stage)
             return []
@@ -146,7 +150,7 @@ class Run:
         inputs, parents = self.inputs(stage, shard)
         if digest_of(inputs) != seal.used:
             return False
-        write_seal(path, replace(seal, parents=parents))
+        self.folder.put(replace(seal, parents=parents))
         return True
 
     # Work -------------------------------------------------------------------------------------------------------------
@@ -179,6 +183,7 @@ class Run:
     def work(self, stage: Stage, shard: str) -> Seal:
         """Makes one shard of a map, and seals it."""
         began = perf_counter()
+        self.folder.refresh(*stage.reads)
         inputs, parents = self.inputs(stage, shard)
         total = sum(map(len, inputs["scripts"]["turns"])) if "voice" in stage.hands else inputs[stage.reads[0]].height
         log.debug("%s %s begins", stage.name, shard, extra={"stage": stage.name, "shard": shard, "total": total})
@@ -188,28 +193,36 @@ class Run:
     def call(self, stage: Stage, inputs: dict[str, Any], shard: str) -> Made:
         """The stage's function with what its parameters name."""
         given: dict[str, Any] = {**inputs, **self.settings(stage)}
-        store = None
         tick = self._ticker(stage, shard)
-        for hand in stage.hands:
-            if hand == "judge" and not self.config.dialogues.judge_samples:
-                given["judge"] = None
-            elif hand in ("chat", "judge"):
-                given[hand], store = self.hands.chat(
-                    hand, self.folder.root / "replies", self.folder.replies(stage.name, shard), tick
-                )
-                if store.lost_in_flight:
-                    log.warning(
-                        "%s %s: %d requests were in flight when it was killed", stage.name, shard, store.lost_in_flight
-                    )
-            elif hand == "voice" and stage.shape == "map":
-                given["voice"] = self.hands.ticking_voice(tick)
-            elif hand not in ("records", "acts"):
-                given[hand] = getattr(self.hands, hand)
-        try:
+        with ExitStack() as held:
+            for hand in stage.hands:
+                if hand == "judge" and not self.config.dialogues.judge_samples:
+                    given["judge"] = None
+                elif hand in ("chat", "judge"):
+                    given[hand] = held.enter_context(self._chat(hand, stage, shard, tick))
+                elif hand == "voice" and stage.shape == "map":
+                    given["voice"] = self.hands.ticking_voice(tick)
+                elif hand not in ("records", "acts"):
+                    given[hand] = getattr(self.hands, hand)
             result = stage.function(**given)
             return result if isinstance(result, Made) else self.hands.wait(result)  # type: ignore[arg-type]
-        finally:
-            if store is not None:
+
+    @contextmanager
+    def _chat(self, hand: str, stage: Stage, shard: str, tick: Tick) -> Iterator[Chat]:
+        """With the replies that are stored for a shard; with all of them, where a budget counts what they cost."""
+        d, all_replies, folder = (
+            self.config.dialogues,
+            self.folder.root / "replies",
+            self.folder.replies(stage.name, shard),
+        )
+        with self.folder.shared(all_replies if d.budget_tokens or d.budget_money else folder):
+            chat, store = self.hands.chat(hand, all_replies, folder, tick)
+            if store.lost_in_flight:
+                log.warning("%s %s: %d requests were in flight when it was killed", stage.name, shard,
+                            store.lost_in_flight)  # fmt: skip
+            try:
+                yield chat
+            finally:
                 store.close()
 
     def _ticker(self, stage: Stage, shard: str) -> Tick:
@@ -242,7 +255,7 @@ class Run:
             rejects.unlink(missing_ok=True)
         seal = Seal(stage.writes, shard, stage.name, f"{table.name}.v{table.version}", made.rows.height, size, sha,
                     made.taken, rejected, rejects_sha, self.fingerprint(stage), used, parents, **plan)  # fmt: skip
-        write_seal(path, seal)
+        self.folder.put(seal)
         also = f", {rejected:,} rejected" if rejected else ""
         log.info("%s %s: %s rows%s", stage.name, shard, f"{seal.rows:,}", also,
                  extra={"stage": stage.name, "shard": shard, "rows": seal.rows, "rejected": rejected,

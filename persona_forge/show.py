@@ -27,7 +27,7 @@ from persona_forge.dataset.shards import mending
 EVERY_S = 10.0
 """Without a terminal, a line of progress comes no more often than this."""
 
-UNITS = {"scripts": "replies", "candidates": "replies", "judge": "looks", "speak": "turns"}
+UNITS = {"scripts": "replies", "candidates": "replies", "judge": "looks", "speak": "phrases"}
 """What a stage ticks for."""
 
 QUERIES = {
@@ -180,7 +180,7 @@ def report(folder: Folder, json: bool) -> None:
     """What a run is now: the funnel, a sample, where everything is, what to type next."""
     steps = funnel(folder)
     if json:
-        as_json({"out": str(folder.root), "funnel": [s.as_json() for s in steps]})
+        as_json({"out": folder.where, "funnel": [s.as_json() for s in steps]})
         return
     out.print()
     funnel_table(steps)
@@ -188,7 +188,7 @@ def report(folder: Folder, json: bool) -> None:
     if short := _short(folder, steps):
         out.print(f"{short}\n", markup=False)
     markdown(sample(folder))
-    where = f"Everything is in {folder.root}/ (<table>/<shard>.parquet, sealed in seals/)"
+    where = f"Everything is in {folder.where}/ (<table>/<shard>.parquet, sealed in seals/)"
     out.print(f"\n{where}. What to type next:", markup=False)
     for line in _next(folder, steps):
         out.print(f"  {line}", markup=False)
@@ -211,13 +211,13 @@ def _next(folder: Folder, steps: Sequence[Step]) -> Iterator[str]:
     undone = {s.stage for s in steps if s.shards < s.shards_planned}
     acts = [act for act, stages in ACTS.items() if undone.intersection(stages)]
     if acts:
-        yield f"{me} {acts[0]} --out {folder.root}"
-    yield f"{me} status {folder.root}"
+        yield f"{me} {acts[0]} --out {folder.where}"
+    yield f"{me} status {folder.where}"
     there = {s.table for s in steps if s.rows}
     if query := next((q for table, q in QUERIES.items() if table in there), ""):
-        yield f'{me} sql {folder.root} "{query}"'
-    yield f"{me} verify {folder.root}"
+        yield f'{me} sql {folder.where} "{query}"'
+    yield f"{me} verify {folder.where}"
     if not acts:
         config = folder.read_card()["config"]
         rows, dialogues = 2 * config["personas"]["rows"], 2 * config["dialogues"]["count"]
-        yield f"{me} run --out {folder.root} --rows {rows} --dialogues {dialogues}"
+        yield f"{me} run --out {folder.where} --rows {rows} --dialogues {dialogues}"

@@ -17,6 +17,7 @@ from persona_forge.config import SECTIONS, Config, make_config
 from persona_forge.core.ids import canonical, digest
 from persona_forge.core.stage import PORTS, Stage, check
 from persona_forge.dataset.folder import Folder
+from persona_forge.dataset.remote import open_folder
 from persona_forge.hands import Choice, Say, choose
 from persona_forge.pipeline import PIPELINE
 from persona_forge.run import Run, downstream
@@ -25,19 +26,20 @@ log = logging.getLogger("persona_forge")
 
 
 def start(
-    out: Path, config: Config, stages: tuple[Stage, ...], *, redo: tuple[Stage, ...] = (), say: Say = log.info
+    out: Path | Folder, config: Config, stages: tuple[Stage, ...], *, redo: tuple[Stage, ...] = (), say: Say = log.info
 ) -> Run:
     """Makes or opens the run in `out` under these settings, with the engines that `stages` need ready to work.
 
-    Everything that can be refused is refused here, before anything is spent or written. The caller holds the lock.
+    An `out` in an object store is what `open_folder` gives to a run. Everything that can be refused is refused here,
+    before anything is spent or written. The caller holds the lock.
     """
     check(PIPELINE, dict(SECTIONS))
-    folder = Folder(out)
+    folder = Folder(out) if isinstance(out, Path) else out
     card = folder.read_card() if folder.card.is_file() else {}
     ontology_path = Path(config.seeds.ontology) if config.seeds.ontology else beside("seeds", "traits.toml")
     ontology = plans.read_text(ontology_path)
     choices = {k: Choice(**v) for k, v in card.get("engines", {}).items()}
-    run = Run(out, config, ontology, str(ontology_path), choices)
+    run = Run(folder, config, ontology, str(ontology_path), choices)
     if card.get("ontology") != digest(ontology):
         run.hands.space  # noqa: B018 — one that leaves nothing possible is refused now
     again = downstream(redo)
@@ -55,7 +57,7 @@ def start(
         "ingredients": {s.name: run.ingredients(s) for s in able},
         "stages": [{"name": s.name, "shape": s.shape, "reads": s.reads, "writes": s.writes} for s in PIPELINE],
     })  # fmt: skip
-    plans.write_text(folder.ontology, ontology)
+    folder.write(folder.ontology, ontology)
     _open.clear()
     _open[_key(folder)] = run
     return run
@@ -94,14 +96,16 @@ def _key(folder: Folder) -> str:
 
 
 def load(root: str) -> Run:
-    """The run in a folder, as any worker opens it: from what stands there alone."""
-    folder = Folder(Path(root))
+    """The run in a folder or an object store, as any worker opens it: from what stands there alone."""
     with _opening:
+        folder = next((run.folder for run in _open.values() if run.folder.absolute == root), None)
+        folder = folder or open_folder(root, to_run=True)
+        folder.recall()
         key = _key(folder)
         if key not in _open:
             card = folder.read_card()
             config = make_config(card["config"], where=str(folder.card))
             choices = {k: Choice(**v) for k, v in card["engines"].items()}
             _open.clear()
-            _open[key] = Run(folder.root, config, plans.read_text(folder.ontology), str(folder.ontology), choices)
+            _open[key] = Run(folder, config, plans.read_text(folder.ontology), str(folder.ontology), choices)
         return _open[key]

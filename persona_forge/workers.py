@@ -45,7 +45,7 @@ class Workers:
     @contextmanager
     def several(self, number: int) -> Iterator[None]:
         """While it lasts, so many shards can be made at once."""
-        helpers = [Helper(self._run.folder.root, self._free) for _ in range(number - 1)]
+        helpers = [Helper(self._run.folder.absolute, self._free) for _ in range(number - 1)]
         try:
             yield
         finally:
@@ -63,7 +63,7 @@ class Workers:
 
 
 class Helper:
-    def __init__(self, root: Path, free: SimpleQueue[Helper | None]) -> None:
+    def __init__(self, root: Path | str, free: SimpleQueue[Helper | None]) -> None:
         self._process = subprocess.Popen([sys.executable, "-m", HELPER, str(root)], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, process_group=0)  # fmt: skip
         assert self._process.stdin is not None

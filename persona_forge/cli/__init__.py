@@ -12,7 +12,20 @@ import sys
 
 import typer
 
-from persona_forge.cli import apps, asking, authoring, cards, curating, desks, importing, leaving, running
+from persona_forge.cli import (
+    apps,
+    asking,
+    authoring,
+    carding,
+    cards,
+    curating,
+    desks,
+    importing,
+    judging,
+    leaving,
+    removing,
+    running,
+)
 from persona_forge.core.errors import ForgeError, Stopped, Uninstalled
 
 ABOUT = "Grow authored persona seeds into training data for voice models that stay in character."
@@ -38,7 +51,11 @@ app.command()(authoring.cover)
 app.command()(asking.status)
 app.command()(asking.sql)
 app.command()(asking.verify)
+app.command()(judging.judges)
+app.command()(judging.triage)
 app.command()(leaving.export)
+app.command()(carding.card)
+app.command()(removing.remove)
 app.command()(asking.engines)
 app.add_typer(seeds, name="seeds")
 app.add_typer(traits, name="traits")
@@ -46,10 +63,12 @@ app.add_typer(weights, name="weights")
 app.add_typer(opened, name="app")
 opened.command("explore")(apps.explore)
 opened.command("compare")(apps.compare)
+opened.command("listen")(apps.listen)
 seeds.command("check")(curating.seeds_check)
 seeds.command("topics")(curating.seeds_topics)
 seeds.command("import")(importing.seeds_import)
 seeds.command("review")(desks.seeds_review)
+seeds.command("propose")(desks.seeds_propose)
 seeds.command("adopt")(desks.seeds_adopt)
 seeds.command("export")(cards.seeds_export)
 traits.command("check")(authoring.traits_check)

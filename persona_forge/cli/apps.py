@@ -1,4 +1,4 @@
-"""The apps on a run, in the browser: what is in it, and which of two replies is in character."""
+"""The apps on a run, in the browser: what is in it, which of two replies is in character, what is heard in a clip."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ Language = Annotated[
 Port = Annotated[int, typer.Option("--port", help="Of this machine.", min=1, max=65535)]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")]
 EXPLORED_WITH = ("altair", "pysat", "jinja2")
+LISTENED_WITH = ("soundfile", "pyworld")
 
 
 def explore(folder: Dir, language: Language = None, port: Port = 2719, browser: Browser = True) -> None:
     """See what is in a run: funnel, marginals, coverage, families, drift, samples, SQL."""
-    from persona_forge.dataset.folder import Folder
+    from persona_forge.dataset.remote import open_folder
 
-    Folder(folder).read_card()
+    run = open_folder(folder)
+    run.read_card()
     if missing := [name for name in EXPLORED_WITH if find_spec(name) is None]:
         raise Uninstalled(f"this app needs {', '.join(missing)}", todo="pip install 'persona-forge[forge,apps]'")
-    arguments = {"run": str(folder.resolve()), "language": language or ""}
+    arguments = {"run": run.absolute, "language": language or ""}
     open_app("explore.py", arguments, port=port, browser=browser)
 
 
@@ -61,3 +63,25 @@ def compare(
         raise Misuse(f"{folder} is a file", allowed="--events DIR: a folder, new or there already")
     arguments = {"pairs": str(path.resolve()), "events": str(folder), "who": who and annotator(who)}
     open_app("compare_replies.py", {**arguments, "language": language or ""}, port=port, browser=browser)
+
+
+def listen(
+    folder: Annotated[Path, typer.Argument(help="The folder of a run.", metavar="DIR", show_default=False)],
+    who: Who = "",
+    language: Language = None,
+    events: Events = None,
+    port: Port = 2721,
+    browser: Browser = True,
+) -> None:
+    """Say which mood is heard in a clip, what pace, and how natural it sounds, by keyboard, before one is told."""
+    from persona_forge.dataset.events import annotator
+    from persona_forge.desks import clips, picks_folder
+
+    if missing := [name for name in LISTENED_WITH if find_spec(name) is None]:
+        raise Uninstalled(f"this app needs {', '.join(missing)}", todo="pip install 'persona-forge[local,apps]'")
+    clips(folder)
+    kept = (events or picks_folder(folder)).resolve()
+    if kept.exists() and not kept.is_dir():
+        raise Misuse(f"{kept} is a file", allowed="--events DIR: a folder, new or there already")
+    arguments = {"run": str(folder.resolve()), "events": str(kept), "who": who and annotator(who)}
+    open_app("listen.py", {**arguments, "language": language or ""}, port=port, browser=browser)

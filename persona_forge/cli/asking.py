@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from persona_forge.cli.words import Dir, Json
-from persona_forge.core.errors import RunMismatch, Uninstalled
-
-if TYPE_CHECKING:
-    from persona_forge.dataset.folder import Folder
+from persona_forge.core.errors import Uninstalled
 
 
 def status(folder: Dir, json: Json = False) -> None:
     """Shards done of all, the funnel, cost, rate and time left."""
     from persona_forge import show
+    from persona_forge.dataset.remote import existing
     from persona_forge.report import status as status_of
 
-    report = status_of(_existing(folder))
+    report = status_of(existing(folder))
     if json:
         show.as_json(report.as_json())
         return
@@ -41,8 +38,9 @@ def sql(
 ) -> None:
     """Read-only SQL over every table of a run: seeds, personas, scenes, scripts, utterances, rejects …"""
     from persona_forge.dataset.answers import answer
+    from persona_forge.dataset.remote import existing
 
-    answer(_existing(folder), query, "json" if json else format, sys.stdout)
+    answer(existing(folder), query, "json" if json else format, sys.stdout)
 
 
 def verify(
@@ -54,9 +52,10 @@ def verify(
 ) -> None:
     """Rehash every shard, recheck every invariant, remake the certificate; exit code 1 if something does not hold."""
     from persona_forge import report, show
+    from persona_forge.dataset.remote import existing
     from persona_forge.dataset.verify import verify as checks_of
 
-    run, checks = _existing(folder), []
+    run, checks = existing(folder), []
     for check in checks_of(run):
         checks.append(check)
         if not json:
@@ -130,13 +129,3 @@ def weights_pull(
         show.as_json(paths)
     else:
         show.table(["weights", "where"], list(paths.items()))
-
-
-def _existing(path: Path) -> Folder:
-    from persona_forge.dataset.folder import Folder
-
-    if not path.is_dir():
-        raise RunMismatch(f"there is no folder {path}", todo="name the folder that `persona-forge run --out` was given")
-    folder = Folder(path)
-    folder.read_card()
-    return folder

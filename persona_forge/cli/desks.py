@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from persona_forge.cli.words import Json
+from persona_forge.cli.words import ConfigFile, Json
 from persona_forge.core.errors import Misuse, Uninstalled
 
 SeedsPath = Annotated[Path, typer.Argument(help="A file or folder of seeds.", metavar="PATH", show_default=False)]
@@ -76,3 +78,29 @@ def seeds_adopt(
         f"{counts['disputed']} in dispute; {counts['unreadable']} records could not be read; they are in {to}",
         markup=False,
     )
+
+
+def seeds_propose(
+    path: SeedsPath,
+    to: Annotated[Path, typer.Option("--to", help="The file of seeds to write.", metavar="FILE.jsonl")],
+    config: ConfigFile = None,
+    json: Json = False,
+) -> None:
+    """Write the seeds with the pins that a language model proposes, each marked, for people to review.
+
+    The engine, its model and its budget are those of [dialogues] in CONFIG.
+    """
+    from persona_forge import show
+    from persona_forge.config import read_config
+    from persona_forge.desks import propose
+
+    asked, outcome = propose(path, to, read_config(config), lambda: None)
+    if json:
+        show.as_json({"asked": asked, "pins": outcome.pins, "refused": [asdict(r) for r in outcome.refused]})
+        return
+    made = sum(map(len, outcome.pins.values()))
+    reasons = Counter(r.reason for r in outcome.refused)
+    left_out = "".join(f", {n:,} {reason}" for reason, n in reasons.most_common())
+    show.out.print(f"{asked:,} seeds asked about: {made:,} pins proposed for {len(outcome.pins):,} of them{left_out}",
+                   markup=False)  # fmt: skip
+    show.out.print(f"they are in {to}; what to type next: persona-forge seeds review {to}", markup=False)

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,13 +14,13 @@ from persona_forge.cli.words import ConfigFile, Dialogues, Json, Out, Redo, Rows
 from persona_forge.core.errors import Misuse
 
 if TYPE_CHECKING:
-    from persona_forge.config import Config
+    from persona_forge.config import Config, RunConfig
     from persona_forge.core.stage import Stage
 
 
 def run(
     config: ConfigFile = None,
-    out: Out = Path("my-dataset"),
+    out: Out = "my-dataset",
     seeds: Seeds = None,
     rows: Rows = None,
     dialogues: Dialogues = None,
@@ -31,18 +31,24 @@ def run(
     shards: Annotated[
         list[str] | None, typer.Option("--shards", help="Make only this shard; may be repeated.", metavar="NAME")
     ] = None,
+    runner: Annotated[
+        Literal["local", "ray"] | None,
+        typer.Option("--runner", help="This machine, or a Ray cluster (run.ray_address).", show_default=False),
+    ] = None,
     json: Json = False,
 ) -> None:
     """The whole pipeline through Prefect, going on where it was; with no CONFIG, bundled seeds and embedded engines."""
     from persona_forge.pipeline import PIPELINE
 
-    stages = _stages(only) or PIPELINE
-    _run(_settings(config, out, seeds, rows, dialogues), out, stages, redo, json, prefect=True, shards=shards)
+    settings = _settings(config, out, seeds, rows, dialogues)
+    if runner:
+        settings = settings.model_copy(update={"run": settings.run.model_copy(update={"runner": runner})})
+    _run(settings, out, _stages(only) or PIPELINE, redo, json, prefect=True, shards=shards)
 
 
 def expand(
     config: ConfigFile = None,
-    out: Out = Path("my-dataset"),
+    out: Out = "my-dataset",
     seeds: Seeds = None,
     rows: Rows = None,
     redo: Redo = None,
@@ -54,7 +60,7 @@ def expand(
 
 def script(
     config: ConfigFile = None,
-    out: Out = Path("my-dataset"),
+    out: Out = "my-dataset",
     dialogues: Dialogues = None,
     redo: Redo = None,
     json: Json = False,
@@ -63,35 +69,35 @@ def script(
     _act("script", _settings(config, out, None, None, dialogues), out, redo, json)
 
 
-def judge(config: ConfigFile = None, out: Out = Path("my-dataset"), redo: Redo = None, json: Json = False) -> None:
+def judge(config: ConfigFile = None, out: Out = "my-dataset", redo: Redo = None, json: Json = False) -> None:
     """Right and wrong replies to every probe, without Prefect, each looked at by code, and by a model if told."""
     _act("judge", _settings(config, out, None, None, None), out, redo, json)
 
 
-def pair(config: ConfigFile = None, out: Out = Path("my-dataset"), redo: Redo = None, json: Json = False) -> None:
+def pair(config: ConfigFile = None, out: Out = "my-dataset", redo: Redo = None, json: Json = False) -> None:
     """Chosen and rejected replies, without Prefect; what annotators decided is taken in first."""
     _act("pair", _settings(config, out, None, None, None), out, redo, json)
 
 
-def speak(config: ConfigFile = None, out: Out = Path("my-dataset"), redo: Redo = None, json: Json = False) -> None:
+def speak(config: ConfigFile = None, out: Out = "my-dataset", redo: Redo = None, json: Json = False) -> None:
     """Act 3 alone, without Prefect: voices, speech, measures and the check of words."""
     _act("speak", _settings(config, out, None, None, None), out, redo, json)
 
 
-def _act(name: str, config: Config, out: Path, redo: list[str] | None, json: bool) -> None:
+def _act(name: str, config: Config, out: str, redo: list[str] | None, json: bool) -> None:
     from persona_forge.pipeline import ACTS
 
     _run(config, out, _stages(ACTS[name]), redo, json, prefect=False)
 
 
 def _settings(
-    config: Path | None, out: Path, seeds: list[Path] | None, rows: int | None, dialogues: int | None
+    config: Path | None, out: str, seeds: list[Path] | None, rows: int | None, dialogues: int | None
 ) -> Config:
     """The config file's settings, or those that a run in `out` has already, with what was typed laid over them."""
     from persona_forge.config import make_config, read_config
-    from persona_forge.dataset.folder import Folder
+    from persona_forge.dataset.remote import open_folder
 
-    folder = Folder(out)
+    folder = open_folder(out, to_run=True)
     if config is None and folder.card.is_file():
         settings = make_config(folder.read_card()["config"], where=str(folder.card))
     else:
@@ -117,7 +123,7 @@ def _stages(names: Sequence[str] | None) -> tuple[Stage, ...]:
 
 def _run(
     config: Config,
-    out: Path,
+    out: str,
     stages: tuple[Stage, ...],
     redo: list[str] | None,
     json: bool,
@@ -126,24 +132,24 @@ def _run(
     shards: list[str] | None = None,
 ) -> None:
     from persona_forge import show
-    from persona_forge.dataset.folder import Folder
+    from persona_forge.dataset.remote import open_folder
     from persona_forge.run import go
     from persona_forge.start import start
 
     again = _stages(redo)
-    folder = Folder(out)
+    folder = open_folder(out, to_run=True)
     with folder.locked(), show.heard_by(logging.NullHandler() if json else show.Lines()):
-        opened = start(out, config, stages, redo=again)
-        flow = _prefect_flow(config.run.workers) if prefect else None
-        with show.heard_by(show.JsonLines(out / "log.jsonl")):
+        opened = start(folder, config, stages, redo=again)
+        flow = _prefect_flow(config.run) if prefect else None
+        with show.heard_by(show.JsonLines(folder.root / "log.jsonl")):
             if flow:
-                flow(str(out.resolve()), [s.name for s in stages], shards)
+                flow(folder.absolute, [s.name for s in stages], shards)
             else:
                 go(opened, stages)
     show.report(folder, json)
 
 
-def _prefect_flow(workers: int) -> Any:
+def _prefect_flow(settings: RunConfig) -> Any:
     """The flow, with Prefect told to keep still: no telemetry, no chatter on the terminal, patience when it is slow."""
     quiet = {
         "DO_NOT_TRACK": "1",
@@ -160,4 +166,4 @@ def _prefect_flow(workers: int) -> Any:
     logging.getLogger("persona_forge").info("starting Prefect")
     forge = flow("forge")
     forge.listen()
-    return forge.with_workers(workers)
+    return forge.with_runner(settings)

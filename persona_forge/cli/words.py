@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
-Dir = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="DIR", show_default=False)]
+Dir = Annotated[
+    str, typer.Argument(help="The folder of a run, or its s3:// or gs:// address.", metavar="DIR", show_default=False)
+]
 Out = Annotated[
-    Path, typer.Option("--out", help="The folder of the run: a new one, or one to go on with.", metavar="DIR")
+    str,
+    typer.Option("--out", help="The run's folder, or s3:// or gs:// address: new, or to go on with.", metavar="DIR"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON on standard output, and no progress.")]
 ConfigFile = Annotated[

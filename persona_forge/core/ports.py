@@ -89,6 +89,21 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Direction:
+    """How to say it, in the labels of the scripts: for an engine that is directed in words."""
+
+    emotion: str = "neutral"
+    intensity: float = 0.5
+    speed: str = "medium"
+    pitch: str = "medium"
+    volume: str = "normal"
+    instruction: str = ""
+    accent: str = ""
+    cues: tuple[tuple[int, str, float | None], ...] = ()
+    """Inline direction: before which character, the tag's name (text/tags.py), its value."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """How to say it, in numbers; 1 and 0 leave the voice as it is."""
 
@@ -98,17 +113,25 @@ class Delivery:
     """Pitch as a ratio of the voice's own."""
     f0_range: float = 1.0
     """Spread of the pitch around the voice's centre, as a ratio."""
+    formant_scale: float = 1.0
+    """Frequencies of the formants as a ratio: above 1 a shorter throat, as a child has."""
     gain_db: float = 0.0
     breathiness: float = 0.0
     """0 is the voice's own, 1 is a whisper."""
+    tremor: float = 0.0
+    """Unsteadiness of pitch and level, as age brings it: 0 is the voice's own, 1 the strongest that is still speech."""
     pauses: tuple[Pause, ...] = ()
     events: tuple[Event, ...] = ()
+    direction: Direction | None = None
+    """The same in words; an engine that goes by it names it among its controls, and goes by no number."""
 
     def asks(self) -> frozenset[str]:
-        """The names of the controls that are not left alone."""
+        """The names of the controls that are not left alone; direction is these in words, and none of them."""
         neutral = Delivery()
-        names = ("rate", "f0_scale", "f0_range", "gain_db", "breathiness", "pauses", "events")
-        return frozenset(n for n in names if getattr(self, n) != getattr(neutral, n))
+        return frozenset(n for n in CONTROLS if getattr(self, n) != getattr(neutral, n))
+
+
+CONTROLS = ("rate", "f0_scale", "f0_range", "formant_scale", "gain_db", "breathiness", "tremor", "pauses", "events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +174,9 @@ class Voice(Protocol):
     model: str
     licence: str
     controls: frozenset[str]
+    """Of CONTROLS, or `direction`."""
+    blends: bool
+    """Whether "a+b:0.4" is a voice as well, for any two of its own of one language: four tenths of the way to b."""
 
     def voices(self, language: str) -> tuple[VoiceCard, ...]: ...
 

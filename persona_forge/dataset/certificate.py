@@ -178,7 +178,7 @@ def certify(folder: Folder, t: int = 2, targets: Sequence[Target] = ()) -> Certi
     _check_t(t, ontology)
     for target in targets:
         check_target(target, ontology)
-    files = [folder.rows("personas", shard) for shard in folder.names("personas")]
+    files = folder.fetched("personas")
     values = numbering(ontology)
     tally = recount(files, ontology)
     found = look(files, values, t, [target.names for target in targets])

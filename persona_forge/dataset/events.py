@@ -24,7 +24,7 @@ from persona_forge.core.errors import Corrupt, Misuse
 from persona_forge.core.ids import canonical, digest
 from persona_forge.core.stage import Made
 from persona_forge.core.tables import EVENTS
-from persona_forge.dataset.shards import mending
+from persona_forge.dataset.shards import mending, sync_folder
 
 UNDO = "undo"
 Event = Mapping[str, str]
@@ -72,7 +72,7 @@ class EventLog:
                 file.flush()
                 os.fsync(file.fileno())
             if first:  # a new file is there once its folder is synced
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
 
     def undo(self, who: str, among: Container[str]) -> Event | None:
         """Takes back the last standing act of an annotator on one of these rows; None where there is none."""
@@ -144,11 +144,3 @@ def _cut_torn_tail(file: BinaryIO) -> None:
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
     file.seek(0, os.SEEK_END)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -135,7 +135,7 @@ class Explorer:
         seals = self.folder.seals("personas")
         some = min(len(seals), max(1, len(seals) * most // max(1, total)))
         chosen = [seals[n * len(seals) // some] for n in range(some)] if seals else []
-        seen = look([self.folder.rows("personas", seal.shard) for seal in chosen], values, 2).seen
+        seen = look(self.folder.fetched("personas", [seal.shard for seal in chosen]), values, 2).seen
         standing = {language: self._square(values, its) for language, its in seen.items() if its.rows}
         for language, traits in self._laid().iter_rows() if standing else ():
             numbers = [values.number[trait["dimension"], trait["value"]] for trait in traits]

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from persona_forge.core.errors import Misuse
 from persona_forge.core.tables.schema import rows, text
 from persona_forge.dataset.folder import Folder
+from persona_forge.dataset.ledger import note_export
 from persona_forge.dataset.shards import write_whole
 from persona_forge.text.literal import untagged
 
@@ -106,10 +107,15 @@ def export(
     found = (_dialogues if form.of == "scripts" else _preferences)(folder, form, split, tags, made)
     first = next(found, None)
     if first is None:
-        where = f"the split {split}" if split else str(folder.root)
+        where = f"the split {split}" if split else folder.where
         todo = "it needs dialogues with pressure: persona-forge run --dialogues N, and [dialogues] candidates above 0"
         raise Misuse(f"there is nothing in {where} to export as {to}; left out: {len(made.left_out)}", todo=todo)
-    write_whole(out, lambda path: _write(path, _chained(first, found), form if out.suffix == PARQUET else None))
+
+    def fill(path: Path) -> None:
+        _write(path, _chained(first, found), form if out.suffix == PARQUET else None)
+        note_export(folder, to, out, made.rows.total(), [form.of], split)
+
+    write_whole(out, fill)
     return made
 
 

@@ -6,6 +6,8 @@ ontology.toml                  the trait space it was made under
 rejects/<stage>/<shard>.parquet
 seals/<table>/<shard>.json     written last: a shard without a seal is not there
 replies/<stage>/<shard>/       what language models answered, as it arrived
+events/                        what annotators decided on this run
+tombstones.jsonl, exports.jsonl  what was withdrawn, and what left before (see ledger)
 log.jsonl                      times and attempts: what a seal may not hold
 """
 
@@ -21,10 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pyarrow import parquet
 
 from persona_forge.core.errors import RunMismatch, StorageError
 from persona_forge.core.tables import TABLES
-from persona_forge.dataset.seals import Seal, read_seal
+from persona_forge.dataset.journal import pending, settle
+from persona_forge.dataset.seals import Seal, read_seal, seal_text
 from persona_forge.dataset.shards import mending, sha256, write_text
 
 FORMAT = 1
@@ -35,6 +39,16 @@ CARD = ("config", "engines", "ingredients", "ontology", "stages")
 @dataclass(frozen=True, slots=True)
 class Folder:
     root: Path
+
+    @property
+    def where(self) -> str:
+        """What users call it: its path, or its address in an object store."""
+        return str(self.root)
+
+    @property
+    def absolute(self) -> str:
+        """As `where`, for other processes."""
+        return str(self.root.resolve())
 
     @property
     def card(self) -> Path:
@@ -77,28 +91,49 @@ class Folder:
         names = self.names(table) if shards is None else shards
         if not names:
             return TABLES[table].empty().lazy()
+        paths = self.fetched(table, names)
         if table == "personas":  # each shard has its own dictionary of seeds
             text = pl.col("seed_id").cast(pl.String)
-            parts = [pl.scan_parquet(self.rows(table, n), glob=False).with_columns(text) for n in names]
+            parts = [pl.scan_parquet(path, glob=False).with_columns(text) for path in paths]
             return pl.concat(parts, how="vertical_relaxed")
-        return pl.scan_parquet([self.rows(table, n) for n in names], glob=False)
+        return pl.scan_parquet(paths, glob=False)
+
+    def fetched(self, table: str, shards: list[str] | None = None) -> list[Path]:
+        """The files of these shards (all that are sealed), on this disk."""
+        return [self.rows(table, name) for name in (self.names(table) if shards is None else shards)]
 
     def rejects_of(self, tables: Iterable[str]) -> list[Path]:
         """The files of rejects that the seals of these tables name."""
         seals = [seal for table in tables for seal in self.seals(table) if seal.rejects_sha256]
         return [self.rejects(seal.stage, seal.shard) for seal in seals]
 
-    def whole(self, seal: Seal) -> bool:
-        """Whether the files of a seal hold the bytes it names."""
+    def open(self, table: str, shard: str) -> Any:
+        """A sealed shard as a pyarrow.parquet.ParquetFile, wherever it lies."""
+        return parquet.ParquetFile(self.rows(table, shard), memory_map=True)  # audio is copied once less
+
+    def files(self, seal: Seal) -> list[tuple[Path, str]]:
+        """The files of a seal with their sha256."""
         files = [(self.rows(seal.table, seal.shard), seal.sha256)]
         if seal.rejects_sha256:
             files.append((self.rejects(seal.stage, seal.shard), seal.rejects_sha256))
-        return all(path.is_file() and sha256(path) == sha for path, sha in files)
+        return files
+
+    def whole(self, seal: Seal) -> bool:
+        """Whether the files of a seal hold the bytes it names."""
+        return all(path.is_file() and sha256(path) == sha for path, sha in self.files(seal))
 
     def there(self, seal: Seal) -> bool:
         """As `whole`, at a glance: the rows have the size that the seal names."""
         path = self.rows(seal.table, seal.shard)
         return path.is_file() and path.stat().st_size == seal.bytes
+
+    def write(self, path: Path, text: str) -> None:
+        """A small file of the run: whole or not there."""
+        write_text(path, text)
+
+    def put(self, seal: Seal) -> None:
+        """Seals a shard whose files are written."""
+        self.write(self.seal(seal.table, seal.shard), seal_text(seal))
 
     def unseal(self, table: str, shard: str) -> None:
         """Takes a shard back: the seal first, so that nothing half-gone is ever taken for whole."""
@@ -108,9 +143,15 @@ class Folder:
         self.rejects(seal.stage, shard).unlink(missing_ok=True)
 
     def read_card(self) -> dict[str, Any]:
-        """run.json; raises RunMismatch where the folder is not a run."""
+        """run.json; raises RunMismatch where the folder is not a run.
+
+        A withdrawal that was cut short is finished first.
+        """
+        if pending(self.root):
+            with self.locked():
+                pass
         if not self.card.is_file():
-            raise RunMismatch(f"{self.root} is not a run: there is no run.json in it",
+            raise RunMismatch(f"{self.where} is not a run: there is no run.json in it",
                               todo="name the folder that `persona-forge run --out` was given")  # fmt: skip
         try:
             card = json.loads(self.card.read_text(encoding="utf-8"))
@@ -123,13 +164,33 @@ class Folder:
         return card
 
     def write_card(self, card: dict[str, Any]) -> None:
-        write_text(
+        self.write(
             self.card, json.dumps({"format": FORMAT, **card}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
         )
 
+    def recall(self) -> None:
+        """Sees run.json and ontology.toml as other machines have written them: here there are none."""
+
+    def bring(self) -> None:
+        """Everything that is sealed, on this disk: here it is."""
+
+    def publish(self) -> None:
+        """Makes an object store what was changed here behind its back: here there is none."""
+
+    def refresh(self, *tables: str) -> None:
+        """Sees what other machines have sealed since, of these tables or of all: here there are none."""
+
+    def sync(self, under: Path) -> None:
+        """Exchanges files that only grow with other machines: here there are none."""
+
+    @contextmanager
+    def shared(self, under: Path) -> Iterator[None]:
+        """While it lasts, what grows in this folder of the run is exchanged with other machines."""
+        yield
+
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One process at a time decides what is done here; leftovers of a killed one are swept away.
+        """One process at a time decides what is done here; what a killed one left is finished or swept away.
 
         Raises RunMismatch for a folder that is not empty and not a run. A folder in which no run was begun is left as
         it was found, or not at all.
@@ -152,6 +213,7 @@ class Folder:
             handle.flush()
             for leftover in self.root.rglob(".*.tmp"):
                 leftover.unlink(missing_ok=True)
+            settle(self.root)
             try:
                 yield
             finally:

@@ -20,7 +20,7 @@ class Step:
     stage: str
     table: str
     came_in: int
-    """Units of input there are: records, rows or turns."""
+    """Units of input there are: records, rows or lines."""
     unit: str
     used: int
     not_chosen: int
@@ -48,7 +48,7 @@ def funnel(folder: Folder) -> list[Step]:
 def _step(folder: Folder, stage: dict[str, Any]) -> Step:
     seals = folder.seals(stage["writes"])
     taken, rejected = sum(s.taken for s in seals), sum(s.rejected for s in seals)
-    came_in, unit = (taken, "records") if stage["shape"] == "source" else _population(folder, stage)
+    came_in, unit = (taken, "records") if stage["shape"] == "source" else _population(folder, stage, taken)
     planned = _planned(folder, stage["reads"][0]) if stage["shape"] == "map" else max(1, len(seals))
     left = came_in - taken
     chooses = stage["shape"] == "plan" and bool(seals)
@@ -56,7 +56,7 @@ def _step(folder: Folder, stage: dict[str, Any]) -> Step:
                 0 if chooses else left, sum(s.rows for s in seals), len(seals), planned)  # fmt: skip
 
 
-def _population(folder: Folder, stage: dict[str, Any]) -> tuple[int, str]:
+def _population(folder: Folder, stage: dict[str, Any], taken: int) -> tuple[int, str]:
     first = stage["reads"][0]
     if stage["writes"] in ("candidates", "pairs"):
         probed = folder.scan("scripts").select(pl.col("probe_turn").is_not_null().alias("probed")).collect()["probed"]
@@ -64,10 +64,13 @@ def _population(folder: Folder, stage: dict[str, Any]) -> tuple[int, str]:
             return int(probed.sum()), "probes"
         asked = 2 * folder.read_card()["config"]["dialogues"]["candidates"] or 1
         return int(probed.sum()) * asked + int((~probed).sum()), "replies"
-    if stage["writes"] == "clips":
-        scenes = folder.scan("casting").select("scene_id").unique().collect()["scene_id"]
+    if stage["writes"] == "baselines":  # how many sentences a voice needs, speech/ knows
+        return taken, "sentences"
+    if stage["writes"] == "clips":  # what else is said in a dialogue is known once it is spoken
+        spoken = pl.col("shard").is_in(folder.names("clips"))
+        scenes = folder.scan("casting").filter(~spoken).select("scene_id").unique().collect()["scene_id"]
         scripts = folder.scan("scripts").filter(pl.col("scene_id").is_in(scenes.implode()))
-        return int(scripts.select(pl.col("turns").list.len().sum()).collect().item() or 0), "turns"
+        return taken + int(scripts.select(pl.col("turns").list.len().sum()).collect().item() or 0), "lines"
     return sum(s.rows for s in folder.seals(first)), first
 
 

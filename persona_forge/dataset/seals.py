@@ -45,27 +45,33 @@ class Seal:
 
 
 def write_seal(path: Path, seal: Seal) -> None:
-    write_text(path, _text(seal))
+    write_text(path, seal_text(seal))
 
 
 def read_seal(path: Path) -> Seal:
-    """Raises Corrupt for a file that is not, to the byte, what write_seal would write."""
+    """Raises Corrupt for a file that is not, to the byte, what seal_text gives."""
+    try:
+        return parse_seal(path.read_bytes(), str(path))
+    except OSError as error:
+        raise Corrupt(f"the seal {path} cannot be read: {error.strerror}") from error
+
+
+def parse_seal(data: bytes, where: str) -> Seal:
+    """Raises Corrupt, naming the place, for what is not, to the byte, what seal_text gives."""
     todo = "delete this seal and give the same command again: its shard is made anew"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = data.decode()
         fields = json.loads(text)
         del fields["digest"]
         seal = Seal(**fields)
-    except OSError as error:
-        raise Corrupt(f"the seal {path} cannot be read: {error.strerror}") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise Corrupt(f"the seal {path} cannot be read: {error}", todo=todo) from error
-    if text != _text(seal):
-        raise Corrupt(f"the seal {path} is not as it was written", todo=todo)
+        raise Corrupt(f"the seal {where} cannot be read: {error}", todo=todo) from error
+    if text != seal_text(seal):
+        raise Corrupt(f"the seal {where} is not as it was written", todo=todo)
     return seal
 
 
-def _text(seal: Seal) -> str:
+def seal_text(seal: Seal) -> str:
     fields = asdict(seal)
     fields["digest"] = digest(canonical(fields))
     return json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

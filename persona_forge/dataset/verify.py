@@ -3,7 +3,8 @@
 Each check is a question with an answer: how many rows break it, and an example. What is asked: is every sealed byte as
 it was sealed, and made with the settings that the run's card states; does every row come from a row that is there; does
 the funnel add up; does any persona break a constraint, contradict its seed's pins or stand twice; does any seed stand
-in two splits; does any minor stand in an intimate or abusive scene, or play despair (invariant 8).
+in two splits, or anything nearly the same (see leakage); is anything left of a seed that was withdrawn; does any minor
+stand in an intimate or abusive scene, or play despair (invariant 8).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from persona_forge.core.errors import ForgeError
 from persona_forge.core.ids import canonical, digest
@@ -21,6 +23,8 @@ from persona_forge.core.tables.act1 import PERSONAS_FIXED, PERSONAS_LAST
 from persona_forge.dataset.catalog import connect
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
+from persona_forge.dataset.leakage import leaks
+from persona_forge.dataset.ledger import mark, withdrawn
 from persona_forge.dataset.recount import recount
 from persona_forge.dataset.seals import read_seal
 from persona_forge.space.ontology import Ontology, read_ontology
@@ -62,6 +66,8 @@ def verify(folder: Folder) -> Iterator[Check]:
     yield _tried("funnel", lambda: _funnel(folder, connection))
     yield _tried("lineage", lambda: _lineage(connection))
     yield _tried("splits", lambda: _splits(connection))
+    yield _tried("leaks", lambda: _leaks(folder))
+    yield _tried("withdrawn", lambda: _withdrawn(folder, connection))
     yield from _recounted(folder)
     yield _tried("pins", lambda: _pins(connection))
     yield _tried("minors", lambda: _minors(connection))
@@ -70,7 +76,7 @@ def verify(folder: Folder) -> Iterator[Check]:
 def _tried(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
-    except (duckdb.Error, pl.exceptions.PolarsError, OSError, UnicodeDecodeError, ForgeError) as error:
+    except (duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError, ForgeError) as error:
         return _untried(name, error)
 
 
@@ -152,11 +158,34 @@ def _splits(connection: duckdb.DuckDBPyConnection) -> Check:
     return Check("splits", "does each seed stand in one split?", len(broken), ", ".join(broken[:3]))
 
 
+def _leaks(folder: Folder) -> Check:
+    broken, examples = 0, []
+    for leak in leaks(folder):
+        broken += 1
+        if broken <= 3:
+            examples.append(
+                f"{leak.kind}: {leak.one} ({leak.splits[0]}), {leak.other} ({leak.splits[1]}): {leak.detail}"
+            )
+    asks = "do no family, traits, words or sounds stand in two splits?"
+    return Check("leaks", asks, broken, "; ".join(examples))
+
+
+def _withdrawn(folder: Folder, connection: duckdb.DuckDBPyConnection) -> Check:
+    """By the hashes in the tombstones; `remove` itself leaves none."""
+    gone, broken, examples = withdrawn(folder.root), 0, []
+    for table in (t.name for t in TABLES.values() if "seed_id" in t.names) if gone else ():
+        counts = connection.execute(f"SELECT seed_id, count(*) FROM {table} WHERE seed_id IS NOT NULL GROUP BY ALL")
+        if found := sum(n for seed_id, n in counts.fetchall() if mark(seed_id) in gone):
+            broken += found
+            examples.append(f"{found} rows of {table}")
+    return Check("withdrawn", "is nothing left of a seed that was withdrawn?", broken, "; ".join(examples))
+
+
 def _recounted(folder: Folder) -> Iterator[Check]:
     """Duplicates and constraints, both from one recount in bounded memory."""
     names = ("duplicates", "constraints")
     try:
-        tally = recount([folder.rows("personas", name) for name in folder.names("personas")], _ontology(folder))
+        tally = recount(folder.fetched("personas"), _ontology(folder))
     except (duckdb.Error, OSError, UnicodeDecodeError, ForgeError) as error:
         yield from (_untried(name, error) for name in names)
         return

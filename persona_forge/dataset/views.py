@@ -27,5 +27,39 @@ FROM drift GROUP BY ALL HAVING count(DISTINCT depth) > 1
 """
 """Turns after which half of it is gone, by an exponential through the scores; null where nothing is lost."""
 
-VIEWS = {"utterances": UTTERANCES, "drift": DRIFT, "half_life": HALF_LIFE}
+LISTENED = """
+SELECT utterance_id, who, detail ->> '$.heard.emotion' AS emotion, detail ->> '$.heard.speed' AS speed,
+       (detail ->> '$.heard.naturalness')::INTEGER AS naturalness
+FROM (
+    SELECT e."on" AS utterance_id, e.who, arg_max(e.detail, e.at) AS detail
+    FROM events e
+    WHERE e.app = 'listen' AND e.verdict = 'heard' AND NOT EXISTS (
+        FROM events u WHERE u.verdict = 'undo' AND u.who = e.who AND (u.detail ->> 'event_id') = e.event_id)
+    GROUP BY ALL
+)
+WHERE coalesce((detail ->> 'blind')::BOOLEAN, true)
+"""
+"""What each listener heard in a clip, where it was said before they could know what was wanted."""
+
+HEARD = """
+SELECT utterance_id, tag, if(tag = 'emotion', want_emotion, want_speed) AS wanted, heard,
+       CASE WHEN heard IS NULL OR heard = 'unclear' THEN NULL
+            WHEN tag = 'emotion' THEN heard = want_emotion
+            ELSE sign(list_position(paces, heard) - 3) = sign(list_position(paces, want_speed) - 3) END AS obeyed,
+       'listener' AS by, listeners, agreeing
+FROM (
+    SELECT utterance_id, tag, (sum(count(*)) OVER of_clip)::BIGINT AS listeners, count(*) AS agreeing,
+           if(2 * agreeing > listeners, answer, NULL) AS heard,
+           ['slow', 'medium_slow', 'medium', 'medium_fast', 'fast'] AS paces
+    FROM (UNPIVOT listened ON emotion, speed INTO NAME tag VALUE answer)
+    GROUP BY utterance_id, tag, answer
+    WINDOW of_clip AS (PARTITION BY utterance_id, tag)
+    QUALIFY row_number() OVER (PARTITION BY utterance_id, tag ORDER BY count(*) DESC, answer) = 1
+)
+JOIN clips USING (utterance_id)
+"""
+"""By clip and tag what more than half of its listeners heard, and whether that is what was wanted; of a pace, whether
+it lies on the side of medium that was wanted."""
+
+VIEWS = {"utterances": UTTERANCES, "drift": DRIFT, "half_life": HALF_LIFE, "listened": LISTENED, "heard": HEARD}
 """In this order: a later one may read those before it."""

@@ -5,6 +5,15 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
+class ModelPrice(BaseModel):
+    """Money per million tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: float = Field(ge=0)
+    completion: float = Field(ge=0)
+
+
 class DialoguesConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,10 +59,8 @@ class DialoguesConfig(BaseModel):
     """local: threads of computation."""
     budget_tokens: int | None = Field(default=None, ge=1)
     budget_money: float | None = Field(default=None, gt=0)
-    price_prompt: float = Field(default=0, ge=0)
-    """Money per million prompt tokens."""
-    price_completion: float = Field(default=0, ge=0)
-    """Money per million completion tokens."""
+    prices: dict[str, ModelPrice] = Field(default_factory=dict)
+    """Of each model, by the engine's name for it; one that is not named costs nothing."""
 
     @field_validator("depths")
     @classmethod

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from persona_forge.core.errors import ForgeError, Misuse, Permanent
-from persona_forge.core.ports import Delivery, Event, Pause, Spoken, Voice
+from persona_forge.core.ports import CONTROLS, Delivery, Direction, Event, Pause, Spoken, Voice
 
 TEXTS = {"en": "Good morning, friend.", "zh": "早上好，朋友。"}
 NEUTRAL = Delivery()
@@ -21,11 +21,14 @@ EVERYTHING = Delivery(
     rate=1.1,
     f0_scale=1.1,
     f0_range=1.2,
+    formant_scale=1.1,
     gain_db=-3.0,
     breathiness=0.3,
+    tremor=0.2,
     pauses=(Pause(4, 0.3),),
     events=(Event("sigh", 0),),
 )
+DIRECTED = Delivery(direction=Direction(emotion="sad", intensity=0.8, speed="slow", cues=((5, "laugh", None),)))
 AGES = ("child", "teen", "young_adult", "middle_aged", "elderly")
 
 
@@ -46,7 +49,8 @@ def it_says_what_it_is(voice: Voice) -> None:
     assert voice.engine
     assert voice.model
     assert voice.licence
-    assert voice.controls <= EVERYTHING.asks()
+    assert voice.controls <= {*CONTROLS, "direction"}
+    assert EVERYTHING.asks() == set(CONTROLS)
 
 
 def it_has_voices_in_a_language_of_ours_and_none_in_others(voice: Voice) -> None:
@@ -84,6 +88,14 @@ def it_gives_the_same_samples_whatever_was_said_before(voice: Voice) -> None:
 
 def it_names_the_controls_that_it_has_not(voice: Voice) -> None:
     assert say(voice, EVERYTHING).not_obeyed >= EVERYTHING.asks() - voice.controls
+
+
+def it_goes_by_direction_in_words_or_takes_no_notice(voice: Voice) -> None:
+    directed = say(voice, DIRECTED)
+    assert directed.not_obeyed <= set(CONTROLS)
+    if "direction" not in voice.controls:
+        assert directed.not_obeyed == frozenset()
+        assert np.array_equal(directed.samples, say(voice).samples)
 
 
 def it_does_what_it_declares(voice: Voice) -> None:
@@ -125,10 +137,27 @@ def it_refuses_a_voice_and_a_language_that_it_has_not(voice: Voice) -> None:
     assert isinstance(error, Misuse)
 
 
+def it_blends_two_voices_if_it_says_so(voice: Voice) -> None:
+    for language in languages(voice):
+        first, second = (voice.voices(language)[n].name for n in (0, -1))
+        say_as = partial(voice.speak, TEXTS[language], language=language, delivery=NEUTRAL)
+        bad = [f"{first}+nobody:0.5", f"{first}+{second}:1.5", f"{first}+{second}", f"{first}+{second}:x", "+:0.5"]
+        bad += [] if voice.blends else [f"{first}+{second}:0.4"]
+        assert [name for name in bad if not isinstance(_refusal(partial(say_as, voice=name)), Misuse)] == []
+        if voice.blends:
+            alone, none, some, most = (
+                say_as(voice=name).samples
+                for name in (first, f"{first}+{second}:0", f"{first}+{second}:0.4", f"{first}+{second}:0.9")
+            )
+            assert np.array_equal(alone, none)
+            assert not np.array_equal(alone, some)
+            assert not np.array_equal(some, most)
+
+
 def it_refuses_text_without_words(voice: Voice) -> None:
     language = languages(voice)[0]
     name = voice.voices(language)[0].name
-    for text in ("", " \n", "……！？", "-- ... --", "\N{GRINNING FACE}"):
+    for text in ("", " \n", "……！？", "-- ... --", "\N{GRINNING FACE}", "{sigh}", "{pause:0.4}{happy:0.6}…"):
         error = _refusal(partial(voice.speak, text, voice=name, language=language, delivery=NEUTRAL))
         assert isinstance(error, Permanent), text
 
@@ -141,19 +170,37 @@ def it_speaks_odd_text(voice: Voice) -> None:
             assert spoken.samples.size / spoken.rate < 15
 
 
+def it_speaks_or_refuses_5000_characters(voice: Voice) -> None:
+    """Takes minutes with a neural voice on a CPU."""
+    for language, text in (("en", "The best of times, they say. " * 172), ("zh", "今天天气很好，我们走吧。" * 416)):
+        if language not in languages(voice):
+            continue
+        error = _refusal(partial(_is_long, voice, text, language))
+        assert error is None or (isinstance(error, Permanent) and "characters" in error.what)
+
+
 RULES: tuple[Callable[[Voice], None], ...] = (
     it_says_what_it_is,
     it_has_voices_in_a_language_of_ours_and_none_in_others,
     it_gives_sound_samples_in_each_language,
     it_gives_the_same_samples_whatever_was_said_before,
     it_names_the_controls_that_it_has_not,
+    it_goes_by_direction_in_words_or_takes_no_notice,
     it_does_what_it_declares,
     its_events_lie_inside_the_clip,
     its_parameters_are_json,
     it_refuses_a_voice_and_a_language_that_it_has_not,
+    it_blends_two_voices_if_it_says_so,
     it_refuses_text_without_words,
     it_speaks_odd_text,
+    it_speaks_or_refuses_5000_characters,
 )
+
+
+def _is_long(voice: Voice, text: str, language: str) -> Spoken:
+    spoken = say(voice, Delivery(rate=2.0), text, language)
+    assert spoken.samples.size / spoken.rate > 60
+    return spoken
 
 
 def _refusal(call: Callable[[], Spoken]) -> ForgeError | None:

@@ -44,7 +44,7 @@ _lock = threading.Lock()
 
 class Espeak:
     engine, model, licence = "espeak", "espeak-ng-1.52", "GPL-3.0-or-later"
-    controls = frozenset({"rate", "f0_scale", "f0_range", "gain_db", "pauses", "breathiness"})
+    controls, blends = frozenset({"rate", "f0_scale", "f0_range", "gain_db", "pauses", "breathiness"}), False
 
     def voices(self, language: str) -> tuple[VoiceCard, ...]:
         if language not in LANGUAGES:

@@ -9,7 +9,8 @@ English phonemes come from espeak (GPL-3, through kokoro-onnx), Mandarin ones fr
 mixed text each go to their own side, because misaki takes Latin letters for phonemes and espeak spells Han out. What
 neither can read (kana, rare Han) is left out and named in `parameters["unspoken"]`. Text past the 510 phonemes of the
 model is cut at a sentence's end. The graph has no random nodes: the same input gives the same bits on the same kind of
-CPU. It leaves out: breath, events, emotion.
+CPU, whatever the threads. A voice "a+b:0.4" is the styles of two, mixed in a straight line; it has the accent of the
+nearer one. It leaves out: breath, events, emotion.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import re
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,32 +86,30 @@ CARDS = {
 
 class Kokoro:
     engine, model, licence = "kokoro", "kokoro-82m-v1.0-int8", "Apache-2.0"
-    controls = frozenset({"rate", "f0_scale", "f0_range", "gain_db", "pauses"})
+    controls, blends = frozenset({"rate", "f0_scale", "f0_range", "gain_db", "pauses"}), True
 
     def __init__(self, *, threads: int = 2, say: weights.Say = lambda line: None) -> None:
         """Loads on the first word; `say` hears about weights that must be fetched."""
         self.threads, self.say = threads, say
         self._lock = threading.Lock()
         self._model: _Model | None = None
-        self._centres: dict[tuple[str, str], float] = {}
+        self._centres: dict[tuple[Mix, str], float] = {}
 
     def voices(self, language: str) -> tuple[VoiceCard, ...]:
         return CARDS.get(language, ())
 
     def speak(self, text: str, *, voice: str, language: str, delivery: Delivery) -> Spoken:
-        names = [card.name for card in self.voices(language)]
-        if voice not in names:
-            raise Misuse(f"kokoro has no voice {voice!r} for {language!r}", allowed=", ".join(names) or "en, zh")
+        mix = blend(voice, [card.name for card in self.voices(language)], language)
         if not speakable(text):
             raise Permanent(f"there is nothing to say in {text!r}")
         model = self._loaded()
-        controls, lost = self._controls(model, voice, language, delivery)
+        controls, lost = self._controls(model, mix, language, delivery)
         unspoken: set[str] = set()
 
         def speak(piece: str) -> Samples:
-            phonemes, left_out = model.phonemes(piece, language, british=voice[0] == "b")
+            phonemes, left_out = model.phonemes(piece, language, british=mix.british)
             unspoken.update(left_out)
-            parts = [model.run(part, voice, controls)[0] for part in split(phonemes, LIMIT)]
+            parts = [model.run(part, mix, controls)[0] for part in split(phonemes, LIMIT)]
             return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
         raw = checked(with_pauses(text, delivery.pauses, RATE, speakable, speak), "kokoro")
@@ -127,7 +127,7 @@ class Kokoro:
                 self._model = _Model(self.threads, self.say)
             return self._model
 
-    def _controls(self, model: _Model, voice: str, language: str, delivery: Delivery) -> tuple[_Controls, set[str]]:
+    def _controls(self, model: _Model, voice: Mix, language: str, delivery: Delivery) -> tuple[_Controls, set[str]]:
         """What goes into the graph, and what of the delivery does not."""
         speed = min(max(delivery.rate, SPEEDS[0]), SPEEDS[1])
         scale = min(max(delivery.f0_scale, SCALES[0]), SCALES[1])
@@ -137,13 +137,37 @@ class Kokoro:
         center = 0.0 if spread == 1.0 else self._centre(model, voice, language)
         return _Controls(speed, scale, spread, center), lost | (delivery.asks() - self.controls)
 
-    def _centre(self, model: _Model, voice: str, language: str) -> float:
+    def _centre(self, model: _Model, voice: Mix, language: str) -> float:
         """Median F0 of the voice in Hz on one fixed sentence, so that it depends on nothing said before."""
         if (voice, language) not in self._centres:
-            phonemes, _ = model.phonemes(NEUTRAL[language], language, british=voice[0] == "b")
+            phonemes, _ = model.phonemes(NEUTRAL[language], language, british=voice.british)
             _, f0 = model.run(phonemes, voice, _Controls())
             self._centres[voice, language] = round(float(np.median(f0[f0 > VOICED_HZ])), 1)
         return self._centres[voice, language]
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A voice, or the way from one to another."""
+
+    first: str
+    second: str
+    share: float
+    """Of the second, 0 to 1."""
+
+    @property
+    def british(self) -> bool:
+        return (self.first if self.share <= 0.5 else self.second)[0] == "b"
+
+
+def blend(voice: str, names: Sequence[str], language: str) -> Mix:
+    """From a name, or from "a+b:0.4". Raises Misuse where one of the two is no voice of this language."""
+    match = re.fullmatch(r"([^+:]+)(?:\+([^+:]+):(0(?:\.\d+)?|1(?:\.0+)?))?", voice)
+    if match is None or not {match[1], match[2] or match[1]} <= set(names):
+        raise Misuse(f"kokoro has no voice {voice!r} for {language!r}",
+                     allowed=f"{', '.join(names)}; or two of them, as in {names[0]}+{names[-1]}:0.4"
+                     if names else "en, zh")  # fmt: skip
+    return Mix(match[1], match[2] or match[1], float(match[3] or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +204,16 @@ class _Model:
         """Shape (510, 1, 256): a style for each number of phonemes."""
         return np.fromfile(self.voices / f"{voice}.bin", "<f4").reshape(-1, 1, 256)
 
-    def run(self, phonemes: str, voice: str, controls: _Controls) -> tuple[Samples, npt.NDArray[np.float32]]:
+    def run(self, phonemes: str, voice: Mix, controls: _Controls) -> tuple[Samples, npt.NDArray[np.float32]]:
         """Samples, and the F0 curve in Hz as it was predicted, near 0 where unvoiced."""
         ids = self.tokenizer.tokenize(phonemes, None)
         feeds = {name: np.array([value], np.float32) for name, value in controls.as_json().items()}
         feeds["tokens"] = np.array([[0, *ids, 0]], np.int64)
-        feeds["style"] = self.styles(voice)[max(len(ids) - 1, 0)]
+        number = max(len(ids) - 1, 0)
+        style = self.styles(voice.first)[number]
+        if voice.share:
+            style = style + np.float32(voice.share) * (self.styles(voice.second)[number] - style)
+        feeds["style"] = style
         audio, f0 = self.session.run(["audio", "f0"], feeds)
         return audio.ravel(), f0.ravel()
 

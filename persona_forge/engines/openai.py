@@ -78,17 +78,9 @@ class OpenAIChat:
         connect_s: float = 10.0,
         extra: Callable[[Ask], Mapping[str, object]] | None = None,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
-            raise ConfigError(
-                "base_url is no plain address of an endpoint",
-                allowed="http(s)://host[:port]/path without user, password or query",
-                todo=f"put the key into the environment variable {key_from}",
-            )
-        self.model = model
-        self._where, self._timeout_s, self._extra = parts.hostname, timeout_s, extra
-        self._tokens = "max_completion_tokens" if parts.hostname.endswith("openai.com") else "max_tokens"
-        self._key = _key(base_url, key_from)
+        self._where, self._key = endpoint(base_url, key_from)
+        self.model, self._timeout_s, self._extra = model, timeout_s, extra
+        self._tokens = "max_completion_tokens" if self._where.endswith("openai.com") else "max_tokens"
         self.client = openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=base_url,
@@ -125,7 +117,7 @@ class OpenAIChat:
 
     def complaint(self, what: str) -> str:
         """What an endpoint said, as it may stand in an error."""
-        return f"{self.model} at {self._where}: {_blotted(what, self._key)[:300]}"
+        return f"{self.model} at {self._where}: {blotted(what, self._key)[:300]}"
 
     async def close(self) -> None:
         await self.client.close()
@@ -144,7 +136,7 @@ class OpenAIChat:
         try:
             completion = _Completion.model_validate_json(content)
         except ValidationError as exc:
-            start = _blotted(content[:200].decode(errors="replace"), self._key)
+            start = blotted(content[:200].decode(errors="replace"), self._key)
             raise Unanswered(f"{self.model} at {self._where} sent no chat completion: {start!r}") from exc
         choice, usage = completion.choices[0], completion.usage or _Usage()
         ending: Ending = "whole"
@@ -153,7 +145,7 @@ class OpenAIChat:
             ending, raw = "declined", choice.message.refusal or raw or "content filter"
         elif choice.finish_reason == "length" or len(raw) > _LONGEST:
             ending = "cut"
-        raw = _blotted(raw[:_LONGEST], self._key)
+        raw = blotted(raw[:_LONGEST], self._key)
         return Heard(raw, ending, Usage(usage.prompt_tokens, usage.completion_tokens))
 
 
@@ -181,7 +173,7 @@ async def _bounded(response: httpx2.Response) -> None:
 def translated(exc: Exception, who: str, key: str = "") -> ForgeError:
     """Our error for one of the client's; total over its classes."""
     said = " ".join(str(e) for e in (exc, exc.__cause__) if e and str(e)) or type(exc).__name__
-    what = f"{who}: {_blotted(said, key)[:300]}"
+    what = f"{who}: {blotted(said, key)[:300]}"
     match exc:
         case openai.APIStatusError(status_code=status, code=code, response=response):
             return by_status(status, what, code, _retry_after(response.headers))
@@ -197,17 +189,25 @@ def by_status(status: int, what: str, code: str | None = None, retry_after_s: fl
     return Transient(what) if status in {408, 409} or status >= 500 else Refused(what)
 
 
-def _key(base_url: str, key_from: str) -> str:
+def endpoint(base_url: str, key_from: str) -> tuple[str, str]:
+    """Host and key of an endpoint; a loopback one needs no key. Raises ConfigError and EngineError."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+        raise ConfigError(
+            "base_url is no plain address of an endpoint",
+            allowed="http(s)://host[:port]/path without user, password or query",
+            todo=f"put the key into the environment variable {key_from}",
+        )
     key = os.environ.get(key_from, "").strip() if key_from else ""
     if key or is_loopback(base_url):
-        return key
+        return parts.hostname, key
     raise EngineError(
-        f"no key for {urlsplit(base_url).hostname}: the environment variable {key_from} is empty",
+        f"no key for {parts.hostname}: the environment variable {key_from} is empty",
         todo=f"export {key_from}=…, or name another variable in the config",
     )
 
 
-def _blotted(text: str, key: str) -> str:
+def blotted(text: str, key: str) -> str:
     return text.replace(key, "[key]") if key else text
 
 

@@ -1,6 +1,7 @@
 """The reply store: what was paid for is never asked for again.
 
-A folder a shard, an append-only segment a process. A segment opens with a magic and holds records:
+A folder a shard, an append-only segment a process, whose name no other machine gives. A segment opens with a magic and
+holds records:
 
     body length u32, kind u8, seed 8 bytes, key 16 bytes, prompt and completion tokens u32, cost f64, blake2b 8 bytes,
     body: JSON {row_id, sample, seed_id, engine, model, ending, raw}, for a reply; else empty
@@ -23,6 +24,7 @@ import mmap
 import os
 import struct
 import time
+import uuid
 from collections.abc import Collection, Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -194,13 +196,9 @@ class Replies:
         return start
 
     def _open(self) -> None:
-        number = max((int(p.stem) for p in _segments(self._folder)), default=0) + 1
-        while self._writing is None:
-            try:
-                path = self._folder / f"{number:06d}.replies"
-                self._writing = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
-            except FileExistsError:  # another process took the number
-                number += 1
+        number = max((int(p.stem.partition("-")[0]) for p in _segments(self._folder)), default=0) + 1
+        path = self._folder / f"{number:06d}-{uuid.uuid4().hex[:12]}.replies"
+        self._writing = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND)
         os.write(self._writing, _MAGIC)
         self._written = len(_MAGIC)
         self._synced = time.monotonic()

@@ -1,7 +1,7 @@
 """What of a text a voice engine reads, and by which language's rules.
 
-Emoji, controls and stray marks are not read aloud. Han runs and Latin runs of a mixed text go each to its own side. It
-leaves out numbers and abbreviations: each engine reads those by itself.
+Emoji, controls, stray marks and tags of ours are not read aloud. Han runs and Latin runs of a mixed text go each to its
+own side. It leaves out numbers and abbreviations: each engine reads those by itself.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+_TAG = re.compile(r"\{[a-z_]+(:[0-9.e-]+)?\}")
+
 
 def readable(text: str) -> tuple[str, set[str]]:
-    """The text without emoji and controls, in Latin and Han letters alone; and the letters of other scripts."""
+    """The text without emoji, controls and tags, in Latin and Han letters alone; and the letters of other scripts."""
     out: list[str] = []
     other: set[str] = set()
-    for c in unicodedata.normalize("NFC", text):
+    for c in unicodedata.normalize("NFC", _TAG.sub(" ", text)):
         if "！" <= c <= "～" and c.isalnum():
             c = chr(ord(c) - 0xFEE0)  # full-width letters and digits
         kind = unicodedata.category(c)

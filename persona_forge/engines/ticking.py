@@ -32,7 +32,9 @@ class TickingVoice:
 
     def __init__(self, voice: Voice, tick: Tick) -> None:
         self._voice, self._tick = voice, tick
-        self.engine, self.model, self.licence, self.controls = voice.engine, voice.model, voice.licence, voice.controls
+        self.engine, self.model, self.licence = voice.engine, voice.model, voice.licence
+        self.controls, self.blends = voice.controls, voice.blends
+        self.at_once: int = getattr(voice, "at_once", 1)
 
     def voices(self, language: str) -> tuple[VoiceCard, ...]:
         return self._voice.voices(language)

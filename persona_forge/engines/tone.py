@@ -1,15 +1,19 @@
 """The fake voice: a harmonic tone that obeys all of its Delivery, so that whatever is measured has a known truth.
 
 Every letter and digit takes the same time; the pitch swings in a slow sine around the voice's own; breath and events
-are noise. It ships for dry runs and tests, and says no words.
+are noise. Two formants, F1 and F2, lift the harmonics near them, and move with `formant_scale`. A tremor of 1 shakes
+the pitch by TREMOR_F0 and the level by TREMOR_LEVEL, TREMOR_HZ times a second. It ships for dry runs and tests, and
+says no words.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from persona_forge.core.errors import Misuse, Permanent
-from persona_forge.core.ports import Delivery, Samples, Spoken, VoiceCard
+from persona_forge.core.ports import CONTROLS, Delivery, Samples, Spoken, VoiceCard
+from persona_forge.engines.spoken_text import speakable
 from persona_forge.engines.waveform import amplified
 
 RATE = 24_000
@@ -17,12 +21,15 @@ CENTRES_HZ = {"female": (190.0, 210.0, 235.0), "male": (100.0, 118.0, 135.0)}
 SECONDS = {"en": 0.065, "zh": 0.22}
 """A character's time at rate 1."""
 SWING, SWINGS_HZ = 0.12, 1.5
+FORMANTS_HZ, WIDTH_HZ, LIFT = (600.0, 1500.0), 150.0, 4.0
+"""Centres and half-width; a harmonic that meets a centre is 1 + LIFT times as strong, 14 dB."""
+TREMOR_HZ, TREMOR_F0, TREMOR_LEVEL = 5.0, 0.05, 0.4
 EVENT_S, LEVEL = 0.4, 0.2
 
 
 class Tone:
     engine, model, licence = "tone", "tone", "Apache-2.0"
-    controls = frozenset({"rate", "f0_scale", "f0_range", "gain_db", "breathiness", "pauses", "events"})
+    controls, blends = frozenset(CONTROLS), False
 
     def voices(self, language: str) -> tuple[VoiceCard, ...]:
         names = [(f"{sex}{i}", sex) for sex, row in CENTRES_HZ.items() for i in range(len(row))]
@@ -35,7 +42,7 @@ class Tone:
         names = [card.name for card in self.voices(language)]
         if voice not in names:
             raise Misuse(f"tone has no voice {voice!r} for {language!r}", allowed=", ".join(names) or "en, zh")
-        if not any(c.isalnum() for c in text):
+        if not speakable(text):
             raise Permanent(f"there is nothing to say in {text!r}")
         centre = CENTRES_HZ[voice[:-1]][int(voice[-1])] * delivery.f0_scale
         marks = [(p.char_pos, "", p.seconds) for p in delivery.pauses]
@@ -62,9 +69,15 @@ def _noise(seconds: float) -> Samples:
 
 def _hum(seconds: float, centre: float, delivery: Delivery) -> Samples:
     time = np.arange(round(seconds * RATE)) / RATE
-    f0 = centre * (1 + SWING * delivery.f0_range * np.sin(2 * np.pi * SWINGS_HZ * time))
+    shake = delivery.tremor * np.sin(2 * np.pi * TREMOR_HZ * time)
+    f0 = centre * (1 + SWING * delivery.f0_range * np.sin(2 * np.pi * SWINGS_HZ * time)) * (1 + TREMOR_F0 * shake)
     phase = 2 * np.pi * np.cumsum(f0) / RATE
-    tone = sum(np.sin(k * phase) / k for k in range(1, 6)) / 2
+    tone = sum(_strength(k * f0 / delivery.formant_scale) * np.sin(k * phase) / k for k in range(1, 13)) / 3
     edge = np.clip(np.minimum(time, seconds - time) / 0.005, 0, 1)
     mixed = (1 - delivery.breathiness) * tone + delivery.breathiness * _noise(seconds)
-    return (LEVEL * edge * mixed).astype(np.float32)
+    return (LEVEL * edge * (1 + TREMOR_LEVEL * shake) * mixed).astype(np.float32)
+
+
+def _strength(hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How much a throat of the usual size lifts what it passes at these frequencies."""
+    return 1 + LIFT * sum((np.exp(-0.5 * ((hz - f) / WIDTH_HZ) ** 2) for f in FORMANTS_HZ), np.zeros_like(hz))

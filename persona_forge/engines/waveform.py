@@ -15,7 +15,7 @@ from math import gcd
 import numpy as np
 
 from persona_forge.core.errors import Permanent
-from persona_forge.core.ports import Pause, Samples
+from persona_forge.core.ports import Pause, Samples, Spoken
 
 KNEE, CEILING = 0.8, 0.99
 """Amplitudes: up to the knee nothing is touched, and nothing passes the ceiling."""
@@ -23,6 +23,10 @@ SILENT = 1e-4
 """A peak below this is silence (-80 dBFS)."""
 EDGE_DB = -40.0
 """Quieter than this under the peak, and outside of the speech: an engine's own padding."""
+RATE = 24_000
+"""Samples a second of every clip."""
+CLIPPED, CLIPPED_SHARE = 0.999, 1e-3
+"""A voice that holds more than this share of its samples at full scale was cut off there."""
 LIMITED_DB = 1.0
 """A gain that the limiter ate more of than this was not carried out."""
 
@@ -43,8 +47,12 @@ def with_pauses(
 ) -> Samples:
     """The pieces of the text, spoken by `speak`, with silences between. A piece that holds no word gives none."""
     pieces, silences = cut(text, pauses)
-    spoken = [speak(piece) if speakable(piece) else np.zeros(0, np.float32) for piece in pieces]
-    if len(pieces) == 1 and not any(silences):
+    return joined([speak(p) if speakable(p) else np.zeros(0, np.float32) for p in pieces], silences, rate)
+
+
+def joined(spoken: Sequence[Samples], silences: Sequence[float], rate: int) -> Samples:
+    """Pieces, with so many seconds of silence before each and after the last."""
+    if len(spoken) == 1 and not any(silences):
         return spoken[0]
     parts: list[Samples] = [np.zeros(round(silences[0] * rate), np.float32)]
     for i, samples in enumerate(spoken):
@@ -91,3 +99,13 @@ def checked(samples: Samples, engine: str) -> Samples:
     if not samples.size or np.abs(samples).max() < SILENT:
         raise Permanent(f"{engine} returned silence")
     return samples
+
+
+def usable(spoken: Spoken, engine: str) -> Spoken:
+    """What was spoken, if a clip can be made of it; else Permanent, whoever made it."""
+    samples = checked(spoken.samples, engine)
+    if spoken.rate != RATE:
+        raise Permanent(f"{engine} gave {spoken.rate} samples a second", allowed=str(RATE))
+    if float(np.mean(np.abs(samples) >= CLIPPED)) > CLIPPED_SHARE:
+        raise Permanent(f"{engine} returned samples that are cut off at full scale")
+    return spoken

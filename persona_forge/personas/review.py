@@ -158,7 +158,12 @@ def adopted(seed: Row, outcome: Review) -> dict[str, Any]:
     """The seed as a file of seeds holds it, with the review and the edits that were agreed on."""
     state = outcome.state if outcome.verdicts else seed["review"]
     row = edited(seed, outcome.edit) if state == "approved" else seed
-    return {**json.loads(seed["extras"]), **{k: row[k] for k in Seed.model_fields if k in row}, "review": state}
+    return {**as_authored(row), "review": state}
+
+
+def as_authored(row: Row) -> dict[str, Any]:
+    """A row of SEEDS as a line in a file of seeds."""
+    return {**json.loads(row["extras"]), **{k: row[k] for k in Seed.model_fields if k in row}}
 
 
 def marked(prose: str, pins: Iterable[Row], flags: Iterable[Row]) -> list[dict[str, Any]]:

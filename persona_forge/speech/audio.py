@@ -45,13 +45,18 @@ def decode(data: bytes) -> tuple[Samples, int]:
     return np.asarray(samples.mean(axis=1), np.float32), int(rate)
 
 
-def activity(samples: Samples, rate: int) -> npt.NDArray[np.bool_]:
-    """Whether somebody speaks at 0, 5, 10 … ms; each is the middle of its frame."""
+def levels(samples: Samples, rate: int) -> npt.NDArray[np.float64]:
+    """Level in dBFS of the frames whose middles are 0, 5, 10 … ms; -140 is silence."""
     frame, count = round(FRAME_S * rate), int(samples.size / rate / HOP_S) + 1
     half = frame // 2
     power = np.concatenate(([0.0], np.cumsum(np.square(np.pad(samples.astype(np.float64), (half, frame))))))
     starts = np.round(np.arange(count) * HOP_S * rate).astype(np.int64)
-    level = 10 * np.log10(np.maximum(power[starts + frame] - power[starts], 1e-14) / frame)
+    return np.asarray(10 * np.log10(np.maximum((power[starts + frame] - power[starts]) / frame, 1e-14)))
+
+
+def activity(samples: Samples, rate: int) -> npt.NDArray[np.bool_]:
+    """Whether somebody speaks at each of these frames."""
+    level = levels(samples, rate)
     loud = float(np.percentile(level, 95))
     return np.asarray((level > loud - UNDER_DB) & (loud > SILENT_DBFS))
 

@@ -1,13 +1,20 @@
 """Who speaks with which voice: a persona's own is a function of the persona and of the voices there are.
 
-Among the voices of the right language, gender and (where the engine has it) age group, a hash of the persona chooses;
-so a persona sounds the same in every scene, and many personas are spread over all voices. The partner of a scene has
-another voice than its persona, unless the engine has but one.
+Among the voices that come nearest to what its traits ask for (`wishes`), a hash of the persona chooses; so a persona
+sounds the same in every scene and every run, and many personas are spread evenly. Where few voices fit and the engine
+can blend, blends of two of them stand beside them: of one gender, age group and accent, so that a blend is of these,
+too. What the voice still lacks is done to it: see `wishes`.
+
+The partner of a scene has another voice than its persona, made of other cards where there are any, and has it in all
+scenes of one probe: the two deliveries of a contrast, the depths of an attack. An engine with one voice alone lends it
+to the partner deepened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 import polars as pl
@@ -17,11 +24,35 @@ from persona_forge.core.ids import key64
 from persona_forge.core.ports import Voice, VoiceCard
 from persona_forge.core.stage import Made
 from persona_forge.core.tables import CASTING
-from persona_forge.text.minors import MINOR_AGES
+from persona_forge.speech.wishes import Effects, Wish, accent, effects, fitting, wish
 
-AGE_GROUPS = {"child": "child", "teen": "teen", "young_adult": "young_adult", "adult": "young_adult",
-              "middle_aged": "middle_aged", "senior": "elderly", "elderly": "elderly"}  # fmt: skip
-"""From an age band of the trait space to an age group of a voice."""
+ENOUGH = 8
+"""Fewer fitting voices than this are blended."""
+STEPS = (0.3, 0.5, 0.7)
+"""How far a blend is on its way from one voice to the other."""
+ALIKE = 0.5
+"""Two voices that share more of their cards than this are nearly the same."""
+DEEPENED = Effects(f0_scale=0.85, formant_scale=0.92)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """A voice that may be given: one card, or a blend of two alike in gender and age."""
+
+    name: str
+    shares: tuple[tuple[VoiceCard, float], ...]
+
+    @property
+    def card(self) -> VoiceCard:
+        return self.shares[0][0]
+
+    @property
+    def licence(self) -> str:
+        return " and ".join(sorted({card.licence for card, _ in self.shares}))
+
+    def likeness(self, other: Cast) -> float:
+        theirs = {card.name: share for card, share in other.shares}
+        return sum(min(share, theirs.get(card.name, 0.0)) for card, share in self.shares)
 
 
 def cast(
@@ -33,26 +64,7 @@ def cast(
     ready = scenes.filter(pl.col("scene_id").is_in(written.implode())).collect()
     waiting = [s for s in _in_turn(ready.rows(named=True)) if s["scene_id"] not in done]
     room = len(waiting) if count is None else max(0, count - len(done))
-    rows: list[dict[str, Any]] = []
-    for n, scene in enumerate(waiting[:room]):
-        ours = choose(voice, scene["language"], *wanted_voice(scene, "persona"), scene["persona_id"])
-        theirs = choose(
-            voice, scene["language"], *wanted_voice(scene, "partner"), scene["scene_id"], other_than=ours.name
-        )
-        rows += [
-            {
-                **{k: scene[k] for k in ("scene_id", "persona_id", "seed_id", "language")},
-                "shard": f"{n // per_shard:04d}",
-                "scripts_shard": scene["shard"],
-                "role": role,
-                "voice": chosen.name,
-                "gender": chosen.gender,
-                "age_group": chosen.age_group,
-                "engine": voice.engine,
-                "licence": chosen.licence,
-            }
-            for role, chosen in (("persona", ours), ("partner", theirs))
-        ]
+    rows = [row for n, scene in enumerate(waiting[:room]) for row in _rows(scene, f"{n // per_shard:04d}", voice)]
     return Made(CASTING.frame(rows), taken=len(waiting[:room]))
 
 
@@ -63,33 +75,60 @@ def _in_turn(scenes: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield from (q[n] for q in queues if n < len(q))
 
 
-def wanted_voice(scene: dict[str, Any], role: str) -> tuple[str | None, str | None]:
-    """Gender and age group asked for; null where the scene leaves it open."""
-    if role == "partner":
-        return scene["partner"]["gender"], AGE_GROUPS[scene["partner"]["age_band"]]
-    traits = {t["dimension"]: t["value"] for t in scene["traits"]}
-    gender = traits.get("gender")
-    return (gender if gender in ("female", "male") else None), traits.get("voice_age") or AGE_GROUPS.get(
-        traits.get("age_band", "")
-    )
+def _rows(scene: Mapping[str, Any], shard: str, voice: Voice) -> Iterator[dict[str, Any]]:
+    cards = voice.voices(scene["language"])
+    if not cards:
+        raise EngineError(f"the voice engine {voice.engine} has no voice for {scene['language']}",
+                          todo="choose another with speech.engine, or seeds of another language")  # fmt: skip
+    taken: Cast | None = None
+    for role, who in (("persona", scene["persona_id"]), ("partner", scene["contrast_id"] or scene["probe_id"])):
+        wanted = wish(scene, role)
+        chosen = choose(cards, wanted, who, blends=voice.blends, beside=taken)
+        if chosen is None:
+            raise EngineError(
+                f"the voice engine {voice.engine} has no grown-up's voice for {scene['language']}",
+                todo="choose another with speech.engine: no grown-up is given a minor's voice",
+            )
+        done = effects(wanted, chosen.card)
+        yield {
+            **{k: scene[k] for k in ("scene_id", "persona_id", "seed_id", "language")},
+            "shard": shard,
+            "scripts_shard": scene["shard"],
+            "pairs_shard": scene["shard"],
+            "role": role,
+            "voice": chosen.name,
+            **asdict(done.and_then(DEEPENED) if chosen == taken else done),
+            "gender": chosen.card.gender,
+            "age_group": chosen.card.age_group,
+            "engine": voice.engine,
+            "licence": chosen.licence,
+        }
+        taken = chosen
 
 
 def choose(
-    voice: Voice, language: str, gender: str | None, age: str | None, who: str, *, other_than: str | None = None
-) -> VoiceCard:
-    """The voice of `who` among those that fit best; each wish is dropped in turn where no voice fulfils it.
+    cards: Sequence[VoiceCard], wanted: Wish, who: str, *, blends: bool, beside: Cast | None = None
+) -> Cast | None:
+    """The voice of `who`, as unlike `beside` as can be; None if all there are belong to minors and `who` does not."""
+    some = _candidates(fitting(cards, wanted), blends)
+    if beside is not None:
+        others = [c for c in cards if c not in {card for card, _ in beside.shares}]
+        some = (
+            [c for c in some if c.likeness(beside) == 0]
+            or [c for c in some if c.likeness(beside) <= ALIKE]
+            or _candidates(fitting(others, wanted), blends)
+            or some
+        )
+    return min(some, key=lambda c: key64("voice", who, c.name), default=None)
 
-    Nobody but a minor is given a minor's voice: invariant 8 holds for what is heard, too.
-    """
-    cards = voice.voices(language)
-    if not cards:
-        raise EngineError(f"the voice engine {voice.engine} has no voice for {language}",
-                          todo="choose another with speech.engine, or seeds of another language")  # fmt: skip
-    for wish in (
-        [c for c in cards if age in MINOR_AGES or c.age_group not in MINOR_AGES],
-        [c for c in cards if c.name != other_than],
-        [c for c in cards if gender in (None, c.gender)],
-        [c for c in cards if age in (None, c.age_group)],
-    ):
-        cards = tuple(c for c in cards if c in wish) or cards
-    return min(cards, key=lambda c: key64("voice", who, c.name))
+
+def _candidates(cards: Sequence[VoiceCard], blends: bool) -> list[Cast]:
+    alone = [Cast(c.name, ((c, 1.0),)) for c in cards]
+    if not blends or len(cards) >= ENOUGH:
+        return alone
+    kin = [(a, b) for a, b in combinations(sorted(cards, key=lambda c: c.name), 2) if _kind(a) == _kind(b)]
+    return alone + [Cast(f"{a.name}+{b.name}:{step:g}", ((a, 1 - step), (b, step))) for a, b in kin for step in STEPS]
+
+
+def _kind(card: VoiceCard) -> tuple[str, str, str]:
+    return card.gender, card.age_group, accent(card)

@@ -4,7 +4,8 @@
 
 A delivery is a turn's own (emotion, intensity, speed, pitch, volume), with the scene-level `instruction` and the
 persona's `accent` where they are known. Cues of mood, rate or volume at the head of a turn are direction for the whole
-of it, so they replace the delivery's. What a dialect has no means for is dropped and named, once for each time.
+of it, so they replace the delivery's. Emphasis is words of direction to OpenAI and StepFun 2.5, <strong> around the
+word to CosyVoice, and dropped elsewhere. What a dialect has no means for is dropped and named, once for each time.
 
 Brackets of the words that a dialect would take for its own become commas or other brackets, one character for one:
 no word is lost, no text can give orders, and no tag of ours is left to be read aloud.
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from persona_forge.text.tags import EMOTIONS, EVENTS, PAUSE, SPEEDS, VOLUMES, Cue
+from persona_forge.text.tags import EMOTIONS, EMPHASIS, EVENTS, PAUSE, SPEEDS, VOLUMES, Cue, emphasised
 
 LONGEST = 200
 """Characters of an instruction to StepFun; CosyVoice's are held to as many."""
@@ -36,7 +37,7 @@ _EN = {
     "normal": "at a usual volume", "loud": "loudly", "shout": "shouting", "low": "in a low voice",
     "medium_low": "in a rather low voice", "medium_high": "in a rather high voice", "high": "in a high voice",
     "sigh": "sigh", "laugh": "laugh", "breath": "breathe in", "gasp": "gasp", "cough": "cough",
-    "throat_clear": "clear your throat",
+    "throat_clear": "clear your throat", "emphasis": "stressed",
 }  # fmt: skip
 _ZH = {
     "neutral": "平静", "happy": "高兴", "sad": "难过", "angry": "生气", "fearful": "害怕", "disgusted": "厌恶",
@@ -44,6 +45,7 @@ _ZH = {
     "fast": "语速快", "whisper": "耳语", "soft": "轻声", "normal": "音量正常", "loud": "大声", "shout": "喊着说",
     "low": "声音低", "medium_low": "声音偏低", "medium_high": "声音偏高", "high": "声音高", "sigh": "叹气",
     "laugh": "笑", "breath": "吸气", "gasp": "倒抽一口气", "cough": "咳嗽", "throat_clear": "清嗓子",
+    "emphasis": "重读",
 }  # fmt: skip
 _SPEED = {"slow": 0.78, "medium_slow": 0.89, "medium": 1.0, "medium_fast": 1.12, "fast": 1.26}
 _VOLUME = {"whisper": 0.4, "soft": 0.7, "normal": 1.0, "loud": 1.4, "shout": 1.8}
@@ -108,22 +110,28 @@ def stepfun_label(words: str, cues: Sequence[Cue], delivery: Mapping[str, Any], 
 
 
 def cosyvoice(words: str, cues: Sequence[Cue], delivery: Mapping[str, Any], language: str) -> Compiled:
-    """CosyVoice 2 and 3: sounds as tokens, a loud stretch as <strong>, the whole as `instruct_text`."""
+    """CosyVoice 2 and 3: sounds as tokens, a loud stretch or a stressed word as <strong>, the whole as
+    `instruct_text`. Within a loud stretch no word can be stressed."""
     sounds = {"breath": "[breath]", "gasp": "[quick_breath]", "laugh": "[laughter]", "sigh": "[sigh]",
               "cough": "[cough]"}  # fmt: skip
     whole, rest = _heard(cues, delivery)
     instruct, dropped = _fitted(_told(whole, language), LONGEST, language)
     marks: list[tuple[int, str]] = []
-    strong = False
+    begun, reached = -1, 0  # where a loud stretch began, and the end of the last stress
     for cue in rest:
         if cue.name in sounds:
             marks.append((cue.char_pos, sounds[cue.name]))
-        if cue.name in VOLUMES and strong != (loud := cue.name in ("loud", "shout")):
-            marks.append((cue.char_pos, "<strong>" if loud else "</strong>"))
-            strong = loud
-        if cue.name not in (*sounds, "normal", "loud", "shout"):
+        elif cue.name in ("loud", "shout") and begun < 0:
+            marks.append((begun := max(cue.char_pos, reached), "<strong>"))
+        elif cue.name in VOLUMES and begun >= 0 and cue.name not in ("loud", "shout"):
+            marks.append((max(cue.char_pos, begun), "</strong>"))
+            begun = -1
+        start, end = emphasised(words, cue) if cue.name == EMPHASIS else (0, 0)
+        if begun < 0 and reached <= start < end:
+            marks += [(start, "<strong>"), (reached := end, "</strong>")]
+        elif cue.name not in (*sounds, "normal", "loud", "shout"):
             dropped.append(cue.name)
-    text = _inline(words.translate(_SQUARE), marks) + ("</strong>" if strong else "")
+    text = _inline(words.translate(_SQUARE), sorted(marks, key=lambda m: m[0])) + "</strong>" * (begun >= 0)
     fields: dict[str, Any] = {"instruct_text": instruct} if instruct else {}
     return Compiled(text, fields, _counted([*dropped, *_named(whole, "accent")]))
 
@@ -157,7 +165,7 @@ def _heard(cues: Sequence[Cue], delivery: Mapping[str, Any]) -> tuple[dict[str, 
     """Direction for the whole turn, and the cues that are left inside it."""
     whole, rest = {**_USUAL, **delivery}, []
     for cue in sorted(cues, key=lambda c: c.char_pos):
-        if cue.char_pos or cue.name in (*EVENTS, PAUSE):
+        if cue.char_pos or cue.name in (*EVENTS, PAUSE, EMPHASIS):
             rest.append(cue)
             continue
         whole["emotion" if cue.name in EMOTIONS else "speed" if cue.name in SPEEDS else "volume"] = cue.name
@@ -204,6 +212,11 @@ def _where(cue: Cue, words: str, language: str) -> str:
     said = _cue(cue, language)
     if not said:
         return ""
+    if cue.name == EMPHASIS:
+        start, end = emphasised(words, cue)
+        if start == end:
+            return ""
+        return f"“{words[start:end]}”{said}" if language == "zh" else f"“{words[start:end]}” {said}"
     near = words[cue.char_pos : cue.char_pos + 24].translate(_NONE).strip()
     near = near[:6] if language == "zh" else " ".join(near.split()[:3])
     lasting = cue.name not in EVENTS and cue.name != PAUSE

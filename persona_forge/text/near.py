@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import Any
 
 ALIKE, ALIKE_IF_SHORT, SHORT = 0.5, 0.6, 15
 """Jaccard similarity from which two texts are near-duplicates: at 0.5 two thirds of the shingles of each stand in the
@@ -49,8 +50,8 @@ def bar(a: frozenset[str], b: frozenset[str]) -> float:
     return ALIKE if min(len(a), len(b)) >= SHORT else ALIKE_IF_SHORT
 
 
-class Originals:
-    """Texts of which none nearly repeats another, in the order in which they came."""
+class Texts:
+    """Texts by name, as sets of shingles, and which of them one is like."""
 
     def __init__(self) -> None:
         from rensa import RMinHashLSH
@@ -58,23 +59,39 @@ class Originals:
         self._index = RMinHashLSH(ALIKE, _BANDS * _ROWS, _BANDS)
         self._texts: list[tuple[str, frozenset[str]]] = []
 
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def add(self, name: str, mine: frozenset[str]) -> None:
+        self._index.insert(len(self._texts), _sketch(mine))
+        self._texts.append((name, mine))
+
+    def like(self, mine: frozenset[str]) -> list[tuple[float, str]]:
+        """Similarity and name of its near-duplicates, the most alike first; of equals the first that was added."""
+        if not mine:
+            return []
+        pairs = ((jaccard(mine, self._texts[n][1]), -n) for n in self._index.query(_sketch(mine)))
+        alike = sorted(((s, n) for s, n in pairs if s >= bar(mine, self._texts[-n][1])), reverse=True)
+        return [(s, self._texts[-n][0]) for s, n in alike]
+
+
+def _sketch(mine: frozenset[str]) -> Any:
+    from rensa import RMinHash
+
+    sketch = RMinHash(_BANDS * _ROWS, 0)
+    sketch.update(list(mine))
+    return sketch
+
+
+class Originals(Texts):
+    """Texts of which none nearly repeats another, in the order in which they came."""
+
     def twin(self, name: str, text: str, language: str) -> tuple[str, float] | None:
         """The original that this text is most like, and how much; if there is none, it becomes one itself."""
-        from rensa import RMinHash
-
         mine = shingles(text, language)
-        if not mine:
-            return None
-        sketch = RMinHash(_BANDS * _ROWS, 0)
-        sketch.update(list(mine))
-        alike = [
-            (similarity, -n)
-            for n in self._index.query(sketch)
-            if (similarity := jaccard(mine, self._texts[n][1])) >= bar(mine, self._texts[n][1])
-        ]
-        if alike:
-            similarity, n = max(alike)
-            return self._texts[-n][0], similarity
-        self._index.insert(len(self._texts), sketch)
-        self._texts.append((name, mine))
+        if alike := self.like(mine):
+            similarity, original = alike[0]
+            return original, similarity
+        if mine:
+            self.add(name, mine)
         return None

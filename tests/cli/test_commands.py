@@ -50,9 +50,10 @@ def typed_python(code: str) -> str:
 def test_status_tells_and_tells_in_json(finished: Path) -> None:
     said = typed("status", finished)
     assert said.returncode == 0
-    assert [line.split()[0] for line in said.stdout.splitlines()[:17]] == [
+    assert [line.split()[0] for line in said.stdout.splitlines()[:18]] == [
         "stage", "seeds", "families", "allot", "fit", "cover", "expand", "scenes",
-        "scripts", "candidates", "judge", "events", "pair", "cast", "speak", "measure", "check_words",
+        "scripts", "candidates", "judge", "events", "pair", "cast", "speak", "measure",
+        "baseline", "check",
     ]  # fmt: skip
     assert "left to do     nothing" in said.stdout
     told = json.loads(typed("status", finished, "--json").stdout)

@@ -104,7 +104,7 @@ def test_an_unknown_stage_is_refused(tmp_path: Path, option: str) -> None:
     assert said == (
         "persona-forge: unknown stage 'expnad'\n"
         "  allowed: seeds, families, allot, fit, cover, expand, scenes, scripts, candidates, judge, events, pair, "
-        "cast, speak, measure, check_words\n"
+        "cast, speak, measure, baseline, check\n"
     )
 
 

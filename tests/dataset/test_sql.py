@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ from small_runs import command, made, sealed, settings, typed
 
 from persona_forge.core.errors import Misuse
 from persona_forge.core.tables import TABLES
+from persona_forge.dataset import catalog
 from persona_forge.dataset.answers import answer
 from persona_forge.dataset.catalog import query
 from persona_forge.dataset.folder import Folder
@@ -71,24 +74,95 @@ HOSTILE = (
     "SELECT CAST(prose AS INT) FROM seeds",
     "SELECT error('no')",
     "no SQL at all",
+    "COPY (SELECT * FROM seeds) TO '{out}/seeds/g000.parquet'",
+    "COPY seeds FROM '/etc/passwd'",
+    "ATTACH '/etc/passwd' AS other (TYPE sqlite)",
+    "SELECT 1; ATTACH '{out}/x.db'",
+    "INSTALL '{out}/x.duckdb_extension'",
+    "LOAD '{out}/x.duckdb_extension'",
+    "PRAGMA lock_configuration = false",
+    "PRAGMA export_database('{out}/x')",
+    "SET allowed_directories = ['/']",
+    "SET memory_limit = '1TB'",
+    "SET temp_directory = '{out}'",
+    "SET VARIABLE x = getenv('HOME')",
+    "MERGE INTO seeds USING seeds s ON true WHEN MATCHED THEN DELETE",
+    "TRUNCATE seeds",
+    "CREATE OR REPLACE VIEW seeds AS SELECT 1",
+    "COMMENT ON VIEW seeds IS 'x'",
+    "EXPLAIN ANALYZE INSERT INTO seeds SELECT * FROM seeds",
+    "EXECUTE x",
+    "SELECT * FROM read_csv('../outside.txt')",
+    "SELECT * FROM read_text('{out}/seeds/../../outside.txt')",
+    "SELECT * FROM read_text('{out}/link.txt')",
+    "SELECT * FROM read_text('{out}/linked/outside.txt')",
+    "SELECT * FROM read_text('{out}/log.jsonl')",
+    "SELECT * FROM read_text('{out}/**')",
+    "SELECT * FROM read_parquet('{out}/*/*.parquet')",
+    "SELECT * FROM read_parquet('{out}/linked.parquet')",
+    "SELECT * FROM glob('{out}/../*')",
+    "SELECT * FROM read_csv_auto('/dev/stdin')",
+    "SELECT * FROM sniff_csv('/etc/passwd')",
+    "SELECT * FROM parquet_metadata('{out}/../other.parquet')",
+    "SELECT * FROM read_blob('file:///etc/passwd')",
+    "SELECT * FROM read_duckdb('{out}/x.db')",
+    "SELECT * FROM query_table('/etc/passwd')",
+    "SELECT * FROM sqlite_scan('/etc/passwd', 'x')",
+    "SELECT nextval('x')",
 )
 
 
+@pytest.fixture(scope="module")
+def besieged(_finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with a file outside, and links in it that lead there."""
+    root = tmp_path_factory.mktemp("besieged")
+    (root / "outside.txt").write_text("secret", encoding="utf-8")
+    run = Path(shutil.copytree(_finished, root / "run"))
+    shutil.copy(run / "seeds" / "g000.parquet", root / "other.parquet")
+    (run / "link.txt").symlink_to(root / "outside.txt")
+    (run / "linked.parquet").symlink_to(root / "other.parquet")
+    (run / "linked").symlink_to(root)
+    return run
+
+
 @pytest.mark.parametrize("statement", HOSTILE)
-def test_a_statement_that_is_no_plain_select_of_this_run_is_refused(finished: Path, statement: str) -> None:
-    (finished.parent / "outside.txt").write_text("secret", encoding="utf-8")
-    here = pq.read_table(finished / "seeds" / "g000.parquet")
-    before, files = sealed(finished), sorted(finished.rglob("*"))
+def test_a_statement_that_is_no_plain_select_of_this_run_is_refused(besieged: Path, statement: str) -> None:
+    here = pq.read_table(besieged / "seeds" / "g000.parquet")
+    before, files = sealed(besieged), sorted(besieged.rglob("*"))
     assert here.num_rows == 10  # a table in a variable is not to be had either
     with pytest.raises(Misuse) as error:
-        query(Folder(finished), statement.format(out=finished))
+        query(Folder(besieged), statement.format(out=besieged))
     assert error.value.exit_code == 2
     assert "seeds, families, quotas, weights, cover, personas" in error.value.todo
-    assert (sealed(finished), sorted(finished.rglob("*"))) == (before, files)
+    assert (sealed(besieged), sorted(besieged.rglob("*"))) == (before, files)
+
+
+@pytest.mark.parametrize(("statement", "says"), [
+    ("WITH RECURSIVE x(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x) SELECT count(*) FROM x", "stopped after 0.5 s"),
+    ("SELECT sum(a.i * b.i) FROM range(1000000) a(i), range(1000000) b(i)", "stopped after 0.5 s"),
+    ("SELECT list(i::VARCHAR || repeat('x', 1000)) FROM range(100000000) t(i)", "needs more than 4GB of memory"),
+])  # fmt: skip
+def test_a_query_without_end_is_stopped_and_says_so(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, statement: str, says: str
+) -> None:
+    if "memory" in says:
+        monkeypatch.setattr(catalog, "MEMORY", "200MB")
+        says = says.replace("4GB", "200MB")
+    with pytest.raises(Misuse, match=says):
+        query(Folder(finished), statement, patience_s=60 if "memory" in says else 0.5)
+
+
+def test_the_questions_of_the_readme_are_answered(finished: Path) -> None:
+    asked = tomllib.loads((Path(catalog.__file__).parent / "questions.toml").read_text(encoding="utf-8"))["question"]
+    answers = {q["asks"]: query(Folder(finished), q["sql"]).num_rows for q in asked}
+    assert len(answers) == 10
+    assert [asks for asks, rows in answers.items() if not rows] == [
+        "What was rejected, and why?"
+    ]  # a small run of the scripted engine rejects nothing
 
 
 @pytest.mark.parametrize(("statement", "rows"), [
-    ("SELECT count(*) AS n FROM utterances WHERE meas_duration_s > 0 AND qc_asr = 'deaf/deaf'", [{"n": 8}]),
+    ("SELECT count(*) AS n FROM utterances WHERE part = 'turn' AND meas_rate > 0 AND qc_asr = 'deaf/deaf'", [{"n": 8}]),
     ("WITH x AS (SELECT 1 AS a) SELECT a + 1 AS b FROM x;", [{"b": 2}]),
     ("FROM seeds SELECT count(*) AS n", [{"n": 10}]),
     ("SELECT count(*) AS n FROM personas p JOIN scenes s USING (persona_id)", [{"n": 4}]),

@@ -17,7 +17,10 @@ from persona_forge.dataset.seals import read_seal, write_seal
 from persona_forge.dataset.shards import sha256, write_table
 from persona_forge.dataset.verify import verify
 
-CHECKS = ["seals", "settings", "funnel", "lineage", "splits", "duplicates", "constraints", "pins", "minors"]
+CHECKS = [
+    "seals", "settings", "funnel", "lineage", "splits", "leaks", "withdrawn", "duplicates", "constraints", "pins",
+    "minors",
+]  # fmt: skip
 
 
 def _broken(out: Path) -> dict[str, str]:
@@ -131,7 +134,9 @@ def test_a_seed_in_two_splits_is_found(finished: Path) -> None:
     other = "test" if frame["split"][0] == "train" else "train"
     _plant(finished, "personas", "g000-0000", lambda f: f.with_columns(pl.col("split").cast(pl.String)))
     _plant(finished, "personas", "g000-0000", _set("split", other))
-    assert _broken(finished) == {"splits": frame["seed_id"][0]}
+    broken = _broken(finished)
+    assert (list(broken), broken["splits"]) == (["splits", "leaks"], frame["seed_id"][0])
+    assert broken["leaks"].endswith("its family's split is not that of its personas")
 
 
 def test_a_persona_against_its_seeds_pins_is_found(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_the_flow_makes_the_very_run_that_the_commands_make(run: Path, finished:
 def test_the_server_shows_a_task_a_shard_and_the_funnel_and_a_sample(server: dict[str, str], run: Path) -> None:
     told: dict[str, Any] = json.loads(_python(server, READ_BACK, run))
     maps = {"expand": 4, **dict.fromkeys(("scripts", "candidates", "judge", "pair"), 2)}
-    maps |= dict.fromkeys(("speak", "measure", "check_words"), 2)
+    maps |= dict.fromkeys(("speak", "measure", "check"), 2)
     shards = [f"{stage}: g000-{n:04d}" for stage, count in maps.items() for n in range(count)]
     stages = tuple(s.name for s in PIPELINE)
     assert told["state"] == "Completed"
@@ -127,7 +127,7 @@ def test_backfill_makes_a_named_shard_anew_with_the_same_bytes(server: dict[str,
     before = sealed(run)
     (run / "clips" / "g000-0001.parquet").write_bytes(b"a broken disk")
     said = _python(server, BACKFILL, run, "speak", "g000-0001")
-    assert said.splitlines()[-1] == "{'speak': 1, 'measure': 0, 'check_words': 0}"
+    assert said.splitlines()[-1] == "{'speak': 1, 'measure': 0, 'baseline': 0, 'check': 0}"
     assert sealed(run) == before
 
 

@@ -171,7 +171,7 @@ def test_a_record_that_was_mended_is_no_reject_any_more(tmp_path: Path) -> None:
     ({"personas__test": 0.3}, "personas.test 0.05 → 0.3", "--redo families makes anew: families (1 shard), allot (1"),
     ({"run__key": "other"}, "run.key 'persona_forge' → 'other'", "--redo allot makes anew: "),
     ({"speech__max_error_rate": 0.5}, "speech.max_error_rate 0.35 → 0.5",
-     "--redo check_words makes anew: check_words (2 shards). "),
+     "--redo check makes anew: check (2 shards). "),
     ({"speech__engine": "espeak"}, "voice 'tone/tone' → 'espeak/espeak'", "--redo cast makes anew: "),
 ])  # fmt: skip
 def test_other_settings_are_refused_with_what_changed_and_what_would_be_redone(
@@ -220,7 +220,7 @@ def test_redo_is_not_begun_while_another_stage_is_refused(finished: Path, seeds:
     before = sealed(finished)
     config = settings(seeds, speech__max_error_rate=0.5, personas__test=0.3)
     with pytest.raises(RunMismatch, match=r"personas\.test"), Folder(finished).locked():
-        start(finished, config, PIPELINE, redo=(stage("check_words"),))
+        start(finished, config, PIPELINE, redo=(stage("check"),))
     assert sealed(finished) == before
 
 

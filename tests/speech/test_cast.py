@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,40 @@ from persona_forge.core.stage import Made
 from persona_forge.core.tables import CASTING, SCENES, SCRIPTS
 from persona_forge.engines.tone import Tone
 from persona_forge.space.ontology import read_ontology
-from persona_forge.speech.cast import AGE_GROUPS, cast, choose, wanted_voice
+from persona_forge.speech.cast import ALIKE, ENOUGH, Cast, cast, choose
+from persona_forge.speech.wishes import (
+    ACCENTS,
+    AGE_GROUPS,
+    AGED,
+    NEAREST,
+    TIMBRES,
+    Effects,
+    Wish,
+    effects,
+    fitting,
+    wish,
+)
 
 CARDS = tuple(
     VoiceCard(f"{gender}-{age}-{n}", "en", gender, age, "MIT")
     for gender in ("female", "male") for age in ("child", "young_adult", "elderly") for n in range(3)
 )  # fmt: skip
+MANY = tuple(VoiceCard(f"{gender}{n}", "en", gender, "young_adult", "MIT") for gender in ("female", "male")
+             for n in range(ENOUGH + 2))  # fmt: skip
+FEW = tuple(c for c in MANY if c.name[-1] in "012" and len(c.name) < 8)
+GROWN = ("young_adult", "middle_aged", "elderly")
+
+
+@dataclass(frozen=True, slots=True)
+class Accented(VoiceCard):
+    accent: str = ""
 
 
 class Choir(Tone):
     """Tone with the cards that it is given."""
 
-    def __init__(self, cards: tuple[VoiceCard, ...] = CARDS) -> None:
-        self.cards = cards
+    def __init__(self, cards: tuple[VoiceCard, ...] = CARDS, blends: bool = False) -> None:
+        self.cards, self.blends = cards, blends
 
     def voices(self, language: str) -> tuple[VoiceCard, ...]:
         return tuple(replace(c, language=language) for c in self.cards)
@@ -53,79 +74,199 @@ def many(n: int = 8) -> list[dict[str, Any]]:
     return [scene(f"s{i}", "en" if i < n // 2 else "zh", f"p{i % 3}") for i in range(n)]
 
 
+def chosen(
+    cards: tuple[VoiceCard, ...], wanted: Wish, who: str, *, blends: bool = False, beside: Cast | None = None
+) -> Cast:
+    found = choose(cards, wanted, who, blends=blends, beside=beside)
+    assert found is not None
+    return found
+
+
+# One voice a persona, and all voices used ----------------------------------------------------------------------------
+
+
 def test_a_persona_has_one_voice_in_all_its_scenes() -> None:
     rows = casting([scene(f"s{i}", persona=f"p{i % 5}", tone=str(i)) for i in range(40)]).rows
     persona = rows.filter(role="persona").group_by("persona_id").agg(pl.col("voice").n_unique())
     assert persona["voice"].to_list() == [1] * 5
 
 
-@given(st.text("abc", min_size=1), st.sampled_from(["female", "male"]), st.sampled_from(sorted(AGE_GROUPS)))
-def test_partner_and_persona_never_share_a_voice(who: str, gender: str, age: str) -> None:
-    alike = scene(who, persona=who, traits={"gender": gender, "age_band": age},
-                  partner={"gender": gender, "age_band": age})  # fmt: skip
-    voices = casting([alike]).rows["voice"]
-    assert voices[0] != voices[1]
+@pytest.mark.parametrize(("cards", "blends", "voices"), [(MANY, False, 20), (FEW, True, 2 * (3 + 3 * 3))])
+def test_two_thousand_personas_are_spread_evenly_over_the_voices(
+    cards: tuple[VoiceCard, ...], blends: bool, voices: int
+) -> None:
+    given = [(f"p{n}", Wish(("female", "male")[n % 2], "young_adult")) for n in range(2000)]
+    counts = Counter(chosen(cards, wanted, who, blends=blends).name for who, wanted in given)
+    assert len(counts) == voices
+    mean = 2000 / voices
+    assert sum((n - mean) ** 2 / mean for n in counts.values()) < voices + 4 * (2 * voices) ** 0.5  # chi squared
+    assert max(counts.values()) < 1.5 * mean
 
 
-def test_two_voices_are_enough_and_one_is_shared() -> None:
-    assert casting([scene("s")], voice=Choir(CARDS[:2])).rows["voice"].n_unique() == 2
-    assert casting([scene("s")], voice=Choir(CARDS[:1])).rows["voice"].to_list() == [CARDS[0].name] * 2
+def test_a_voice_that_comes_or_goes_leaves_the_voices_of_most_personas() -> None:
+    wanted = Wish("female")
+    before = [chosen(CARDS, wanted, f"p{n}").name for n in range(200)]
+    after = [chosen(CARDS[4:], wanted, f"p{n}").name for n in range(200)]
+    assert all(a == b for a, b in zip(after, before, strict=True) if b != CARDS[3].name)
+    assert before != after
+
+
+# Two speakers ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.text("abc", min_size=1), st.sampled_from(["female", "male"]), st.sampled_from(sorted(AGE_GROUPS)),
+       st.booleans(), st.integers(2, 18))  # fmt: skip
+def test_partner_and_persona_never_share_a_voice(who: str, gender: str, age: str, blends: bool, voices: int) -> None:
+    grown = Wish(gender, "young_adult")
+    ours = chosen(CARDS[-voices:], Wish(gender, AGE_GROUPS[age]), who, blends=blends)
+    theirs = chosen(CARDS[-voices:], grown, who, blends=blends, beside=ours)
+    assert ours.likeness(theirs) <= ALIKE
+    assert ours.name != theirs.name
+
+
+def test_partner_and_persona_are_made_of_other_cards_where_there_are_any() -> None:
+    wanted = Wish("female", "young_adult")
+    for n in range(200):
+        ours = chosen(FEW, wanted, f"p{n}", blends=True)
+        assert ours.likeness(chosen(FEW, wanted, f"s{n}", blends=True, beside=ours)) == 0
+
+
+def test_an_engine_with_one_voice_lends_it_deepened() -> None:
+    rows = casting([scene("s")], voice=Choir(CARDS[3:4])).rows
+    assert rows["voice"].to_list() == [CARDS[3].name] * 2
+    persona, partner = rows.select("f0_scale", "formant_scale").rows()
+    assert persona == (1.0, 1.0)
+    assert partner == (round(0.88 * 0.85, 4), 0.92)
+
+
+def test_the_two_prompts_of_a_contrast_are_spoken_by_one_voice() -> None:
+    both = [scene(f"s{n}", contrast_id="c", partner={"delivery": d}) for n, d in enumerate(("cheerful", "shaky"))]
+    others = [scene(f"t{n}") for n in range(40)]
+    rows = casting([*both, *others], voice=Choir(MANY)).rows.filter(role="partner")
+    of_contrast = rows.filter(pl.col("scene_id").is_in(["s0", "s1"]))
+    assert of_contrast.drop("scene_id", "shard").unique().height == 1
+    assert rows["voice"].n_unique() > 5
+
+
+def test_a_probe_is_put_by_one_voice_at_every_depth() -> None:
+    rows = casting([scene(f"s{n}", probe_id="p", depth=2 * n) for n in range(6)]).rows
+    assert rows.filter(role="partner")["voice"].n_unique() == 1
+
+
+# What is wished for -----------------------------------------------------------------------------------------------
 
 
 @given(st.text("abcd", min_size=1), st.sampled_from(["female", "male"]), st.sampled_from(["child", "elderly"]))
 def test_gender_and_age_are_respected(who: str, gender: str, age: str) -> None:
-    card = choose(Choir(), "en", gender, age, who)
+    card = chosen(CARDS, Wish(gender, age), who).card
     assert (card.gender, card.age_group) == (gender, age)
-    teen = choose(Choir(), "en", gender, "teen", who)
-    assert teen.gender == gender
+    assert chosen(CARDS, Wish(gender, "teen"), who).card.age_group == "young_adult"
 
 
 def test_age_gives_way_to_gender_and_both_to_being_another_voice() -> None:
-    assert choose(Choir(CARDS[:9]), "en", "male", "elderly", "x").age_group == "elderly"
-    only = Choir((CARDS[0], CARDS[-1]))
-    assert choose(only, "en", "female", "child", "x").name == CARDS[0].name
-    assert choose(only, "en", "female", "child", "x", other_than=CARDS[0].name).name == CARDS[-1].name
+    assert {c.age_group for c in fitting(CARDS[:9], Wish("male", "elderly"))} == {"elderly"}
+    only = (CARDS[3], CARDS[-1])
+    ours = chosen(only, Wish("female", "elderly"), "x")
+    assert (ours.name, chosen(only, Wish("female", "elderly"), "x", beside=ours).name) == (only[0].name, only[1].name)
 
 
-def test_a_grown_up_is_never_given_a_childs_voice_while_there_is_another() -> None:
-    only = Choir((CARDS[0], CARDS[-1]))
-    assert (CARDS[0].age_group, CARDS[0].gender, CARDS[-1].gender) == ("child", "female", "male")
-    for age in ("elderly", "young_adult", None):
-        assert choose(only, "en", "female", age, "x").name == CARDS[-1].name
+@given(st.sampled_from([None, *GROWN]), st.sampled_from([None, "female", "male"]), st.sampled_from(sorted(TIMBRES)))
+def test_a_grown_up_is_never_given_a_minors_voice_nor_made_to_sound_like_one(
+    age: str | None, gender: str | None, timbre: str
+) -> None:
+    wanted = Wish(gender, age, timbre)
+    for card in fitting(CARDS, wanted):
+        done = effects(wanted, card)
+        assert card.age_group in GROWN
+        assert done.f0_scale <= 1.07
+        assert done.formant_scale <= 1.04
 
 
-def test_many_personas_are_spread_over_all_voices() -> None:
-    counts = Counter(choose(Choir(), "en", "female", None, f"p{n}").name for n in range(900))
-    assert len(counts) == 6  # of nine, three are children's
-    assert min(counts.values()) > 90
+def test_an_engine_with_childrens_voices_alone_speaks_for_no_grown_up() -> None:
+    assert choose(CARDS[:3], Wish("female", "elderly"), "x", blends=True) is None
+    with pytest.raises(EngineError, match="has no grown-up's voice for en"):
+        casting([scene("s")], voice=Choir(CARDS[:3]))
 
 
-def test_a_voice_that_comes_or_goes_leaves_the_voices_of_most_personas() -> None:
-    before = [choose(Choir(), "en", "female", None, f"p{n}").name for n in range(200)]
-    after = [choose(Choir(CARDS[1:]), "en", "female", None, f"p{n}").name for n in range(200)]
-    assert all(a == b for a, b in zip(after, before, strict=True) if b != CARDS[0].name)
+def test_a_boy_gets_a_womans_voice_made_smaller_where_there_is_no_childs() -> None:
+    boy = Wish("male", "child")
+    assert {c.gender for c in fitting(MANY, boy)} == {"female"}
+    assert {(c.gender, c.age_group) for c in fitting(CARDS, boy)} == {("male", "child")}
+    assert effects(boy, MANY[0]) == Effects(1.18, 1.1)
+    assert effects(boy, CARDS[9]) == Effects()
+
+
+def test_age_and_timbre_that_no_voice_has_are_done_to_it() -> None:
+    old = effects(Wish("female", "elderly", "husky"), MANY[0])
+    assert old == Effects(f0_scale=round(0.88 * 0.96, 4), breathiness=0.28, tremor=0.4)
+    assert effects(Wish("female", "elderly", "husky"), CARDS[6]) == TIMBRES["husky"]
+    assert effects(Wish("male", "young_adult", "clear"), MANY[0]) == Effects()
+    row = casting([scene("s", traits={"gender": "female", "voice_age": "elderly", "voice_timbre": "husky"})],
+                  voice=Choir(MANY)).rows.row(0, named=True)  # fmt: skip
+    assert Effects(row["f0_scale"], row["formant_scale"], row["breathiness"], row["tremor"]) == old
+
+
+def test_blends_are_of_one_gender_and_age_and_only_where_voices_are_few() -> None:
+    by_name = {c.name: c for c in CARDS}
+    anyone = {chosen(CARDS[3:15], Wish(None, None), f"p{n}", blends=True).name for n in range(500)}
+    assert not any("+" in name for name in anyone)  # nine grown-ups are enough
+    few = tuple(c for c in CARDS if c.name[-1] in "01")
+    found = [chosen(few, Wish(None, age), f"p{n}", blends=True) for age in GROWN for n in range(300)]
+    blended = [c for c in found if "+" in c.name]
+    assert 0.4 < len(blended) / len(found) < 0.9
+    for one in blended:
+        (a, _), (b, share) = one.shares
+        assert one.name == f"{a.name}+{b.name}:{share:g}"
+        assert (by_name[a.name].gender, a.age_group) == (by_name[b.name].gender, b.age_group)
+        assert 0.3 <= share <= 0.7
+        assert one.licence == "MIT"
+    assert not any("+" in chosen(few, Wish(), f"p{n}", blends=False).name for n in range(200))
+
+
+def test_an_accent_is_met_where_the_engine_has_it_and_blended_with_no_other() -> None:
+    cards = tuple(Accented(f"{accent}{n}", "en", "female", "young_adult", "MIT", accent=accent)
+                  for accent in ("american", "british") for n in range(3))  # fmt: skip
+    british = {chosen(cards, Wish("female", accent="british"), f"p{n}", blends=True).name for n in range(200)}
+    assert len(british) == 3 + 3 * 3
+    assert not any("american" in name for name in british)
+    anyone = {chosen(cards, Wish("female", accent="maltese"), f"p{n}", blends=True).name for n in range(500)}
+    assert len(anyone) == 2 * len(british)
 
 
 @pytest.mark.parametrize(
     ("traits", "wanted"),
     [
-        ({"gender": "female", "age_band": "teen"}, ("female", "teen")),
-        ({"gender": "nonbinary", "age_band": "senior"}, (None, "elderly")),
-        ({"age_band": "adult", "voice_age": "elderly"}, (None, "elderly")),
-        ({"gender": "male", "voice_age": "child"}, ("male", "child")),
-        ({}, (None, None)),
+        ({"gender": "female", "age_band": "teen"}, Wish("female", "teen")),
+        ({"gender": "nonbinary", "age_band": "senior"}, Wish(None, "elderly")),
+        ({"age_band": "adult", "voice_age": "elderly"}, Wish(None, "elderly")),
+        ({"gender": "male", "voice_timbre": "rich", "dialect": "irish"}, Wish("male", None, "rich", "british")),
+        ({"dialect": "sichuan"}, Wish(accent="sichuan")),
+        ({}, Wish()),
     ],
 )
-def test_what_voice_is_wanted_follows_the_traits(traits: dict[str, str], wanted: tuple[str | None, str | None]) -> None:
-    assert wanted_voice(scene("s", traits=traits), "persona") == wanted
-    assert wanted_voice(scene("s", traits=traits), "partner") == ("male", "elderly")
+def test_what_voice_is_wished_for_follows_the_traits(traits: dict[str, str], wanted: Wish) -> None:
+    assert wish(scene("s", traits=traits), "persona") == wanted
+    assert wish(scene("s", traits=traits), "partner") == Wish("male", "elderly")
+
+
+def test_every_value_of_the_ontology_that_is_heard_is_known_here() -> None:
+    text = (Path(__file__).parents[2] / "seeds" / "traits.toml").read_text(encoding="utf-8")
+    ontology = read_ontology(text, "traits.toml")
+    assert set(AGE_GROUPS) == set(ontology.dimension("age_band").names)
+    assert set(AGE_GROUPS.values()) == set(NEAREST) == set(ontology.dimension("voice_age").names)
+    assert set(ACCENTS) <= set(ontology.dimension("dialect").names)
+    assert {*TIMBRES, "clear", "nasal"} == set(ontology.dimension("voice_timbre").names)
+    assert {age for age, _ in AGED} == set(NEAREST) - {"young_adult"}
+
+
+# The plan -------------------------------------------------------------------------------------------------------------
 
 
 def test_languages_are_cast_in_turn_and_shards_filled_in_order() -> None:
     rows = casting(many()).rows.filter(role="persona")
     assert rows["scene_id"].to_list() == ["s0", "s4", "s1", "s5", "s2", "s6", "s3", "s7"]
     assert rows["shard"].to_list() == ["0000"] * 2 + ["0001"] * 2 + ["0002"] * 2 + ["0003"] * 2
-    assert set(rows["scripts_shard"]) == {"g000-0000"}
+    assert set(rows["scripts_shard"]) == set(rows["pairs_shard"]) == {"g000-0000"}
 
 
 def test_a_scene_without_a_script_is_not_cast() -> None:
@@ -144,13 +285,6 @@ def test_growing_casts_only_what_is_missing() -> None:
     both = pl.concat([first.rows, more.rows])
     assert both["scene_id"].to_list() == at_once["scene_id"].to_list()
     assert both["voice"].to_list() == at_once["voice"].to_list()
-
-
-def test_every_age_band_of_the_ontology_has_a_group_of_voices() -> None:
-    text = (Path(__file__).parents[2] / "seeds" / "traits.toml").read_text(encoding="utf-8")
-    ontology = read_ontology(text, "traits.toml")
-    assert set(AGE_GROUPS) == set(ontology.dimension("age_band").names)
-    assert set(AGE_GROUPS.values()) == set(ontology.dimension("voice_age").names)
 
 
 def test_no_scripts_no_cast() -> None:

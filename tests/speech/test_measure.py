@@ -15,6 +15,7 @@ from persona_forge.engines.kokoro import Kokoro
 from persona_forge.engines.tone import Tone
 from persona_forge.speech.audio import activity, decode, encode, pauses
 from persona_forge.speech.measure import Measured, measure
+from persona_forge.speech.noise import signal_to_noise, spectral_tilt
 from persona_forge.text.syllables import syllables
 
 RATE = 24_000
@@ -145,6 +146,53 @@ def test_noise_has_next_to_no_pitch() -> None:
     assert measure(noise, RATE, "a", "en").voiced_ratio < 0.1
 
 
+# ---- how clean
+
+
+def noise(seconds: float, level: float = 1.0) -> Samples:
+    """White, of this root mean square."""
+    return (level * np.random.default_rng(1).standard_normal(round(seconds * RATE))).astype(np.float32)
+
+
+def complex_tone(seconds: float, hz: float) -> Samples:
+    """Twenty harmonics, of a root mean square of 0.1."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    tone = sum(np.sin(2 * np.pi * k * hz * time + k) / k for k in range(1, 21) if k * hz < 11_000)
+    return (0.1 * tone / np.std(tone)).astype(np.float32)
+
+
+@pytest.mark.parametrize("hz", [80.0, 130.0, 220.0, 380.0])
+@pytest.mark.parametrize("decibels", [0.0, 5.0, 10.0, 20.0, 30.0])
+def test_harmonics_stand_over_white_noise_as_far_as_it_was_put_under_them(hz: float, decibels: float) -> None:
+    clip = complex_tone(1.5, hz) + noise(1.5, 0.1 * 10 ** (-decibels / 20))
+    found = measure(clip, RATE, "a", "en").hnr_db
+    assert found == pytest.approx(decibels, abs=2.5 if decibels == 30 else 1.5)
+
+
+def test_a_voice_without_pitch_has_no_harmonics() -> None:
+    assert measure(noise(1, 0.1), RATE, "a", "en").hnr_db is None
+
+
+@pytest.mark.parametrize("decibels", [5.0, 10.0, 20.0, 30.0, 40.0])
+def test_speech_stands_over_its_pauses_as_far_as_the_noise_was_put_under_it(decibels: float) -> None:
+    clip = np.concatenate([quiet(0.3), complex_tone(1, 150), quiet(0.4), complex_tone(1, 150), quiet(0.2)])
+    clip = clip + noise(clip.size / RATE, 0.1 * 10 ** (-decibels / 20))
+    assert signal_to_noise(clip, RATE) == pytest.approx(decibels, abs=1)
+
+
+def test_noise_is_not_told_without_a_pause_nor_in_digital_silence() -> None:
+    assert signal_to_noise(complex_tone(1, 150) + noise(1, 0.01), RATE) is None
+    assert signal_to_noise(np.concatenate([complex_tone(1, 150), quiet(0.5)]), RATE) is None
+    assert signal_to_noise(quiet(0.01), RATE) is None
+
+
+@pytest.mark.parametrize("decibels", [-6.0, 0.0, 12.0])
+def test_tilt_is_the_level_below_1_khz_over_that_above(decibels: float) -> None:
+    time = np.arange(RATE) / RATE
+    clip = np.sin(2 * np.pi * 500 * time) + 10 ** (-decibels / 20) * np.sin(2 * np.pi * 2500 * time)
+    assert spectral_tilt(0.1 * clip, RATE, activity(clip, RATE)) == pytest.approx(decibels, abs=0.1)
+
+
 # ---- syllables
 
 
@@ -195,11 +243,27 @@ TEXTS = {
 
 
 @functools.cache
-def heard(voice: str, delivery: Delivery = Delivery()) -> Measured:  # noqa: B008
+def clip(voice: str, delivery: Delivery = Delivery()) -> Samples:  # noqa: B008
     language, text = TEXTS[voice]
     spoken = KOKORO.speak(text, voice=voice, language=language, delivery=delivery)
     assert spoken.not_obeyed == frozenset()
-    return measure(spoken.samples, spoken.rate, text, language)
+    return spoken.samples
+
+
+@functools.cache
+def heard(voice: str, delivery: Delivery = Delivery()) -> Measured:  # noqa: B008
+    language, text = TEXTS[voice]
+    return measure(clip(voice, delivery), RATE, text, language)
+
+
+def stretched(samples: Samples, times: float, f0_scale: float) -> Samples:
+    """So many times as long and as high, by WORLD."""
+    import pyworld
+
+    wave = samples.astype(np.float64)
+    f0, at = pyworld.harvest(wave, RATE)
+    parts = (f0_scale * f0, pyworld.cheaptrick(wave, f0, at, RATE), pyworld.d4c(wave, f0, at, RATE))
+    return np.asarray(pyworld.synthesize(*parts, RATE, 5.0 * times), np.float32)
 
 
 @pytest.mark.real
@@ -226,3 +290,27 @@ def test_range_is_heard_on_kokoro(voice: str) -> None:
     assert wide.f0_sd_st > 1.15 * plain.f0_sd_st
     assert flat.f0_median_hz == pytest.approx(plain.f0_median_hz, rel=0.08)
     assert wide.f0_median_hz == pytest.approx(plain.f0_median_hz, rel=0.08)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("voice", TEXTS)
+def test_speech_that_was_stretched_and_shifted_is_measured_so(voice: str) -> None:
+    language, text = TEXTS[voice]
+    same = measure(stretched(clip(voice), 1, 1), RATE, text, language)
+    for times, scale in ((1.3, 0.85), (0.8, 1.2)):
+        found = measure(stretched(clip(voice), times, scale), RATE, text, language)
+        assert found.rate / same.rate == pytest.approx(1 / times, rel=0.03)
+        assert found.f0_median_hz / same.f0_median_hz == pytest.approx(scale, rel=0.04)
+        assert found.f0_sd_st == pytest.approx(same.f0_sd_st, rel=0.1)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("voice", TEXTS)
+def test_praat_measures_the_same(voice: str) -> None:
+    parselmouth = pytest.importorskip("parselmouth", reason="Praat (GPL-3) is no part of any extra")
+    found, sound = heard(voice), parselmouth.Sound(clip(voice).astype(np.float64), RATE)
+    floor, ceiling = 0.6 * found.f0_median_hz, 2 * found.f0_median_hz
+    f0 = sound.to_pitch_ac(0.01, floor, pitch_ceiling=ceiling).selected_array["frequency"]
+    assert found.f0_median_hz == pytest.approx(np.median(f0[f0 > 0]), rel=0.04)
+    harmonics = sound.to_harmonicity_cc(0.01, floor).values
+    assert found.hnr_db == pytest.approx(harmonics[harmonics > -100].mean(), abs=2.5)

@@ -133,6 +133,32 @@ def test_chinese_is_directed_in_chinese() -> None:
     assert made.fields == {"instructions": "说“行吧”前叹气；从“吧”起语气有点难过"}
 
 
+STRESSED = "I {emphasis}never {loud}said {emphasis}it{normal}, {emphasis:2}not once{emphasis}."
+STRESSES = {
+    "plain": ("I never said it, not once.", {"emphasis": 4, "loud": 1, "normal": 1}),
+    "openai": ("I never said it, not once.", {"emphasis": 1}),
+    "stepfun": ("I (stressed)never (loudly)said (stressed)it(at a usual volume), (stressed)not once(stressed).", {}),
+    "stepfun_label": ("I never said it, not once.", {"emphasis": 4, "loud": 1, "normal": 1}),
+    "cosyvoice": ("I <strong>never</strong> <strong>said it</strong>, <strong>not once</strong>.", {"emphasis": 2}),
+    "editx": ("I never said it, not once.", {"emphasis": 4, "loud": 1, "normal": 1}),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_emphasis_is_said_or_named_as_dropped(dialect: str) -> None:
+    made = DIALECTS[dialect](*parse(STRESSED), USUAL, "en")
+    assert (made.text, made.dropped) == STRESSES[dialect]
+    said = DIALECTS["openai"](*parse("是{emphasis:3}图书馆的"), USUAL, "zh")
+    assert said.fields == {"instructions": "“图书馆”重读"}
+
+
+@given(st.lists(st.sampled_from(["{emphasis}", "{emphasis:3}", "{loud}", "{normal}", "so", " ", "{sigh}"])))
+def test_strong_stretches_do_not_overlap(pieces: list[str]) -> None:
+    made = DIALECTS["cosyvoice"](*parse("".join(pieces)), USUAL, "en")
+    marks = re.findall(r"</?strong>", made.text)
+    assert marks == ["<strong>", "</strong>"] * (len(marks) // 2)
+
+
 def test_a_voice_label_is_one_of_mood_style_and_accent() -> None:
     label = DIALECTS["stepfun_label"]
     wanted = {**USUAL, "speed": "slow", "accent": "cantonese"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from persona_forge.core.tables.act1 import COVER, FAMILIES, PERSONAS, QUOTAS, RESERVED, SEEDS, WEIGHTS, personas
 from persona_forge.core.tables.act2 import CANDIDATES, JUDGEMENTS, PAIRS, SCENES, SCRIPTS
-from persona_forge.core.tables.act3 import CASTING, CHECKS, CLIPS, MEASURES
+from persona_forge.core.tables.act3 import BASELINES, CASTING, CHECKS, CLIPS, MEASURES
 from persona_forge.core.tables.ledger import EVENTS, REJECTS
 from persona_forge.core.tables.schema import Column, Table
 
@@ -23,6 +23,7 @@ TABLES: dict[str, Table] = {
         JUDGEMENTS,
         PAIRS,
         CASTING,
+        BASELINES,
         CLIPS,
         MEASURES,
         CHECKS,
@@ -32,6 +33,7 @@ TABLES: dict[str, Table] = {
 }
 
 __all__ = [
+    "BASELINES",
     "CANDIDATES",
     "CASTING",
     "CHECKS",

@@ -140,9 +140,9 @@ reply = pa.struct(
 
 PAIRS = Table(
     "pairs",
-    1,
+    2,
     "A better and a worse reply to the same prompt, and the one assertion that the worse one violates.",
-    "pair_id",
+    "scene_id",
     (
         Column("pair_id", text, "A hash of both candidates."),
         *OF_SCRIPT,
