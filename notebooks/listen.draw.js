@@ -99,7 +99,7 @@ const drawing = {
     const heads = ["", "wanted", "measured", "you"].map((word) => h("th", {}, word && desk.t(word)));
     const row = ({ tag, wanted, obeyed, by, value, neutral, heard }) => {
       const measured = value === null ? null : this.figure(tag, wanted, value, told);
-      const usual = SCALED.includes(tag) && neutral !== null && this.figure(tag, wanted, neutral, told).replace(/ \S+\/.+$/, "");
+      const usual = SCALED.includes(tag) && neutral !== null && this.figure(tag, wanted, neutral, told).replace(/ .+/, "");
       const mine = heard !== undefined && heard !== null && desk.t(`${tag}_${heard}`);
       const props = { class: `tag ${MARKS[obeyed] === "✓" ? "obeyed" : obeyed === false ? "missed" : ""}`, title: desk.t("by", { by: this.judge(by) }) };
       return h(

@@ -49,7 +49,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 
 
 def read_config(path: Path | None) -> Config:
-    """The settings in a TOML file, or the defaults; paths of seeds are taken relative to the file."""
+    """The settings in a TOML file, or the defaults; paths in it are taken relative to the file."""
     if path is None:
         return Config()
     try:
@@ -68,7 +68,8 @@ def read_config(path: Path | None) -> Config:
         "paths": tuple(str(base / p) for p in config.seeds.paths),
         "ontology": config.seeds.ontology and str(base / config.seeds.ontology),
     })  # fmt: skip
-    return config.model_copy(update={"seeds": seeds})
+    speech = config.speech.model_copy(update={"voices": config.speech.voices and str(base / config.speech.voices)})
+    return config.model_copy(update={"seeds": seeds, "speech": speech})
 
 
 def make_config(data: dict[str, object], *, where: str) -> Config:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from persona_forge.config import Config
 from persona_forge.core.errors import ConfigError, EngineError, StorageError, WeightsError
 from persona_forge.core.ids import digest
-from persona_forge.core.ports import Chat, Ear, Usage, Voice
+from persona_forge.core.ports import Chat, Critic, Ear, Usage, Voice
 from persona_forge.engines import catalogue, weights
 from persona_forge.engines.catalogue import PortName
 from persona_forge.engines.ticking import Tick, TickingChat, TickingVoice
@@ -260,6 +260,12 @@ class Hands:
             return Whisper(threads=self.config.speech.threads) if whisper else Deaf()
 
         return self._once("ear", make)
+
+    @property
+    def critic(self) -> Critic | None:
+        from persona_forge.engines.dnsmos import DnsMos, installed
+
+        return self._once("critic", DnsMos) if installed() else None
 
     def _budget(self, root: Path) -> Any:
         """Draws on what the run has spent already, in whichever process."""

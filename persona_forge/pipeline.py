@@ -51,7 +51,8 @@ PIPELINE = (
           pairs, "dialogues", yields="many"),
 
     Stage("cast",        "plan",   ("scripts", "scenes"), "casting",  2, cast,     "speech", ("count", "per_shard")),
-    Stage("speak",       "map",    ("casting", "scripts", "scenes", "pairs"), "clips", 2, speak, "speech"),
+    Stage("speak",       "map",    ("casting", "scripts", "scenes", "pairs"), "clips", 2, speak, "speech",
+          may_lack=("pairs",)),
     Stage("measure",     "map",    ("clips",),            "measures", 2, measures, "speech"),
     Stage("baseline",    "plan",   ("casting",),          "baselines", 1, baselines, "speech"),
     Stage("check",       "map",    ("clips", "measures", "baselines", "casting"), "checks", 2, checks, "speech"),
@@ -63,7 +64,7 @@ ACTS = {
     "script": ("scenes", "scripts"),
     "judge": ("candidates", "judge"),
     "pair": ("events", "pair"),
-    "speak": ("candidates", "judge", "events", "pair", "cast", "speak", "measure", "baseline", "check"),
+    "speak": ("cast", "speak", "measure", "baseline", "check"),
 }
 """The stages that a command of its own runs."""
 

@@ -44,7 +44,7 @@ log = logging.getLogger("persona_forge")
 class Run:
     def __init__(self, folder: Folder, config: Config, ontology: str, where: str, choices: dict[str, Choice]) -> None:
         self.folder, self.config = folder, config
-        self.hands = Hands(config, ontology, where, choices)
+        self.hands = Hands(config, ontology, where, choices, root=folder.root)
         self.records: tuple[dict[str, Any], Made] | None = None
         """What the seed files were found to hold, and their state then."""
         self._fingerprints: dict[str, str] = {}
@@ -63,6 +63,8 @@ class Run:
         ports = {p: self.hands.choices[p].identity for p in stage.ports}
         if "judge" in stage.hands and self.config.dialogues.judge_samples:
             ports["judge"] = self.config.dialogues.judge_model or self.hands.choices["chat"].model
+        if "critic" in stage.hands:
+            ports["critic"] = self.hands.critic.model if self.hands.critic else "none"
         ontology = self.hands.ontology
         space = {"ontology": ontology.digest} if {"space", "key", "ontology"} & set(stage.hands) else {}
         space |= {"words": ontology.words} if "ontology" in stage.hands else {}
@@ -166,7 +168,10 @@ class Run:
         for table in others:
             named = f"{table}_shard"
             names = sorted(set(frames[walked][named])) if named in frames[walked].columns else self.folder.names(table)
-            if gone := sorted(set(names).difference(self.folder.names(table))):
+            gone = sorted(set(names).difference(self.folder.names(table)))
+            if table in stage.may_lack:
+                names = [n for n in names if n not in gone]
+            elif gone:
                 maker = next(s.name for s in PIPELINE if s.writes == table)
                 raise ForgeError(f"{stage.name} {shard} needs {table}/{gone[0]}, which is not made",
                                  todo=f"run the stage {maker} first")  # fmt: skip
@@ -185,7 +190,7 @@ class Run:
         began = perf_counter()
         self.folder.refresh(*stage.reads)
         inputs, parents = self.inputs(stage, shard)
-        total = sum(map(len, inputs["scripts"]["turns"])) if "voice" in stage.hands else inputs[stage.reads[0]].height
+        total = 0 if "voice" in stage.hands else inputs[stage.reads[0]].height
         log.debug("%s %s begins", stage.name, shard, extra={"stage": stage.name, "shard": shard, "total": total})
         made = self.call(stage, inputs, shard)
         return self.seal(stage, shard, made, began, used=digest_of(inputs), parents=parents)

@@ -69,7 +69,8 @@ class Lines(logging.Handler):
         elif hasattr(record, "tick"):
             done, total = self._units.get((stage, shard), (0, 0))
             self._units[stage, shard] = done + 1, total
-            self._move(f"{stage} {shard}: {done + 1} of {max(total, done + 1)} {UNITS.get(stage, '')}")
+            of = f" of {max(total, done + 1)}" if total else ""
+            self._move(f"{stage} {shard}: {done + 1}{of} {UNITS.get(stage, '')}")
         elif record.levelno >= logging.INFO:
             count = self._count(stage)
             self._say(f"{record.getMessage()} ({count})" if count else record.getMessage())

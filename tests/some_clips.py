@@ -15,6 +15,7 @@ from persona_forge.core.tables import CHECKS, CLIPS
 from persona_forge.dataset.folder import Folder
 from persona_forge.speech.listen import queue
 from persona_forge.speech.verify import measures
+from persona_forge.text.tags import parse
 
 Row = dict[str, Any]
 
@@ -41,21 +42,17 @@ def voiced(hz: float = HZ, seconds: float = SECONDS) -> bytes:
     return file.getvalue()
 
 
-def bare(tagged: str) -> str:
-    from persona_forge.text.tags import parse
-
-    return parse(tagged)[0]
-
-
 def clip(name: str, language: str, emotion: str, speed: str, tagged: str, **more: Any) -> Row:
+    unknown = dict.fromkeys(("pair_id", "want_gender", "want_age_group", "want_timbre"))
     return {
-        **dict.fromkeys(CLIPS.names, ""), **dict.fromkeys(("pair_id", "want_gender", "want_age_group", "want_timbre")),
-        "utterance_id": name, "script_id": "s", "scene_id": "s", "turn": 0, "part": "turn", "seed_id": f"seed-{language}",
-        "language": language, "text": bare(tagged), "text_tagged": tagged, "offset_s": 0.0, "gap_s": 0.0,
+        **dict.fromkeys(CLIPS.names, ""), **unknown, "utterance_id": name, "script_id": "s", "scene_id": "s", "turn": 0,
+        "part": "turn", "seed_id": f"seed-{language}", "language": language, "text": parse(tagged)[0],
+        "text_tagged": tagged, "offset_s": 0.0, "gap_s": 0.0,
         "audio": {"bytes": voiced(), "path": f"{name}.flac"}, "want_emotion": emotion, "want_intensity": 0.5,
         "want_speed": speed, "want_speed_ratio": 1.0, "want_pitch": "medium", "want_volume": "normal",
-        "want_instruction": f"wished for {emotion}", "want_events": [], "made_engine": "espeak" if name == "tea" else "kokoro",
-        "made_voice": "af_sky", "made_not_obeyed": [], "made_events": [], **more,
+        "want_instruction": f"wished for {emotion}", "want_events": [],
+        "made_engine": "espeak" if name == "tea" else "kokoro", "made_voice": "af_sky", "made_not_obeyed": [],
+        "made_events": [], **more,
     }  # fmt: skip
 
 
@@ -70,8 +67,9 @@ def check(of: Row, mood: bool | None, passed: bool | None) -> Row:
             verdict("emotion", of["want_emotion"], mood, "classifier" if mood else "listener")]  # fmt: skip
     if of["want_emotion"] != "neutral":
         tags.append(verdict("emotion_prosody", of["want_emotion"], True, "meas_f0_median_hz, meas_f0_sd_st"))
-    return {**dict.fromkeys(CHECKS.names), "utterance_id": of["utterance_id"], "seed_id": of["seed_id"], "qc_asr": "deaf",
-            "qc_obeyed": tags, "qc_pass": passed, "qc_reasons": ["words"] if passed is False else []}  # fmt: skip
+    ids = {"utterance_id": of["utterance_id"], "seed_id": of["seed_id"]}
+    return {**dict.fromkeys(CHECKS.names), **ids, "qc_asr": "deaf", "qc_obeyed": tags, "qc_pass": passed,
+            "qc_reasons": ["words"] if passed is False else []}  # fmt: skip
 
 
 def spoken() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

@@ -1,4 +1,5 @@
-"""The three doors to the world outside: Chat (a language model), Voice (a synthesiser), Ear (a recogniser).
+"""The doors to the world outside: Chat (a language model), Voice (a synthesiser), Ear (a recogniser), Critic (a
+predictor of what listeners would say).
 
 A stage is handed a port and knows nothing of who stands behind it; engines/ implements them, one file a vendor, and
 engines/contract_*.py hold the tests that every implementation must pass. Chat is async, because its time is spent
@@ -147,6 +148,8 @@ class VoiceCard:
     licence: str
     lacks: str = ""
     """What this voice can't do well, in a sentence."""
+    accent: str = ""
+    """As the trait space names it, american or british, say; empty where its maker says none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +196,13 @@ class Ear(Protocol):
     """False for a fake that hears nothing: its words are no evidence."""
 
     def hear(self, samples: Samples, rate: int, *, language: str) -> str: ...
+
+
+@runtime_checkable
+class Critic(Protocol):
+    """Samples in; the opinion score that listeners would give them out, 1 (bad) to 5 (excellent)."""
+
+    model: str
+
+    def score(self, samples: Samples, rate: int) -> float | None:
+        """None where a prediction would not be fair."""

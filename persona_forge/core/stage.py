@@ -10,7 +10,7 @@ What a stage needs is what its function's parameters are called, and nothing els
     a table's name   rows of that table: a LazyFrame for a plan, a DataFrame for a map
     `made`           for a plan: the rows it sealed in earlier parts, as a DataFrame; it returns only what is missing
     a hand's name    `chat`, `voice`, `ear` (ports), `judge` (a chat too, or None where no model is to judge),
-                     `ontology` (with its words), `space` (the ontology, compiled), `key` (of this run's randomness),
+                     `critic` (or None where none is installed), `ontology` (with its words), `space` (the ontology, compiled), `key` (of this run's randomness),
                      `records` and `acts` (a source's input: authored seeds, what annotators did)
     any other name   a key of the stage's config section
 So the signature is the declaration: it makes the fingerprint, and `check` refuses a pipeline that cannot work.
@@ -29,7 +29,7 @@ from persona_forge.core.errors import ForgeError
 from persona_forge.core.tables import REJECTS, TABLES
 
 PORTS = ("chat", "voice", "ear")
-HANDS = frozenset({*PORTS, "judge", "ontology", "space", "key", "records", "acts"})
+HANDS = frozenset({*PORTS, "judge", "critic", "ontology", "space", "key", "records", "acts"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ class Stage:
     """Settings that say how much and not what: changing them redoes nothing."""
     files: tuple[str, ...] = ()
     """Files of the package (prompts) that shape its output, relative to persona_forge/."""
+    may_lack: tuple[str, ...] = ()
+    """Tables of which a shard may not be there yet; once it is, what was made without it is made anew."""
     once: bool = False
     """A plan that is made once a run and then stands, whatever comes later; only --redo makes it again."""
     yields: Literal["one", "many"] = "one"

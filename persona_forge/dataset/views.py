@@ -61,5 +61,26 @@ JOIN clips USING (utterance_id)
 """By clip and tag what more than half of its listeners heard, and whether that is what was wanted; of a pace, whether
 it lies on the side of medium that was wanted."""
 
-VIEWS = {"utterances": UTTERANCES, "drift": DRIFT, "half_life": HALF_LIFE, "listened": LISTENED, "heard": HEARD}
+OBEDIENCE = """
+SELECT made_engine, language, o.tag AS tag, o.wanted AS wanted, count(*) AS n, count(o.obeyed) AS told,
+       avg(o.obeyed::INT) AS obeyed,
+       (obeyed + 1.9208 / told - 1.96 * sqrt((obeyed * (1 - obeyed) + 0.9604 / told) / told)) / (1 + 3.8416 / told)
+           AS low,
+       (obeyed + 1.9208 / told + 1.96 * sqrt((obeyed * (1 - obeyed) + 0.9604 / told) / told)) / (1 + 3.8416 / told)
+           AS high,
+       1 - told / n AS unknown
+FROM (SELECT made_engine, language, unnest(qc_obeyed) AS o FROM clips JOIN checks USING (utterance_id))
+GROUP BY ALL
+"""
+"""Of each tag that was wanted: how often, how often something here could tell, and of these what share was obeyed, with
+the 95 % interval of Wilson (1927)."""
+
+VIEWS = {
+    "utterances": UTTERANCES,
+    "drift": DRIFT,
+    "half_life": HALF_LIFE,
+    "listened": LISTENED,
+    "heard": HEARD,
+    "obedience": OBEDIENCE,
+}
 """In this order: a later one may read those before it."""

@@ -63,6 +63,9 @@ AGES = {"yunxia": "child"}
 """Their maker says no age: all pass for young adults, but for a boy (male at 280 Hz)."""
 
 
+ACCENTS = {"a": "american", "b": "british"}
+
+
 def _cards(language: str, families: dict[str, str], lacks: str) -> tuple[VoiceCard, ...]:
     return tuple(
         VoiceCard(
@@ -72,6 +75,7 @@ def _cards(language: str, families: dict[str, str], lacks: str) -> tuple[VoiceCa
             AGES.get(name, "young_adult"),
             "Apache-2.0",
             lacks,
+            ACCENTS.get(family[0], ""),
         )
         for family, names in families.items()
         for name in names.split()

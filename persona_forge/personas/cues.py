@@ -3,7 +3,8 @@
 The nouns of values ("a nurse") are cues by frames ("I am a nurse"), see space/ontology; in Chinese, where the persona
 need not be named and a measure word may stand in between, two frames stand for all of them ("是…护士", "当…护士").
 A cue with " & " has parts that may stand anywhere: "my wife & I have a kid". A cue, or a part, that begins or ends with
-words of grammar.alike stands for others like it ("爱…看书" for "喜欢…看书"), "广东人" for all ways to come from there.
+words of grammar.alike stands for others like it ("爱…看书" for "喜欢…看书"), "广东人" for all ways to come from there;
+one that begins with "=" states something only where it is a whole clause.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ GENDER = "gender"
 PLACE = "<place>"
 """As a mention: any name of a place (zh)."""
 AND = " & "
+ALONE = "="
+CITY = "市"
 _FRAMES = {
     "en": ("work as {}", "job as {}", "employed as {}"),
     "zh": (
@@ -33,6 +36,8 @@ _FRAMES = {
         "当一名{}",
         "当了{}",
         "做{}",
+        "做…{}",
+        "当…{}",
         "做了{}",
         "{}",
     ),
@@ -88,13 +93,16 @@ def lexicon(ontology: Ontology, language: str) -> Lexicon:
     for idle in words.idle:
         phrases.add(words.phrase(idle), None)
     places = set()
+    cities = {cue for d in ontology.dimensions for v in d.values for cue in v.cues.get(language, ()) if cue[-1:] == CITY}
     for dimension in ontology.dimensions:
         for value in dimension.values:
             for cue, noun, bare in _framed(value.cues.get(language, ()), language):
                 _add_cue(phrases, dimension.name, value.name, cue, noun, bare)
                 for folk, gender in words.folk.items() if cue.endswith("人") else ():
+                    if folk == ALONE + "{}" and cue[:-1] + CITY in cities:  # rather where one lives
+                        continue
                     said = folk.format(cue[:-1])
-                    _add_cue(phrases, dimension.name, value.name, said, alone=folk == "{}")
+                    _add_cue(phrases, dimension.name, value.name, said)
                     if gender != "any":
                         _add_cue(phrases, GENDER, gender, said)
         for mention in dimension.mentions.get(language, ()):
@@ -138,17 +146,18 @@ def _framed(cues: tuple[str, ...], language: str) -> Iterator[tuple[str, bool, b
 def _alike(part: str, grammar: Grammar) -> list[str]:
     """A part of a cue, and those like it."""
     before = [other + part[len(key) :] for key in grammar.alike if part.startswith(key) for other in grammar.alike[key]]
-    after = [part[: -len(key)] + other for key in grammar.alike if part.endswith(key) for other in grammar.alike[key]]
+    ends = [(part[: -len(key)], other) for key in grammar.alike if part.endswith(key) for other in grammar.alike[key]]
+    after = [other.format(stem) if "{}" in other else stem + other for stem, other in ends]
     return [part, *before, *after]
 
 
 def _add_cue(
-    phrases: Phrases, dimension: str, value: str, cue: str, noun: bool = False, bare: bool = False, alone: bool = False
+    phrases: Phrases, dimension: str, value: str, cue: str, noun: bool = False, bare: bool = False
 ) -> None:
     parts = tuple(cue.split(AND))
     for part, said in [(one, said) for one in parts for said in _alike(one, phrases.grammar)]:
-        words = phrases.grammar.phrase(said)
+        words = phrases.grammar.phrase(said.removeprefix(ALONE))
         noun = noun or (phrases.grammar.language == "en" and words[-2:-1] in (["a"], ["an"]))
-        what = Cue(dimension, value, part, parts, noun, bare, alone)
+        what = Cue(dimension, value, part, parts, noun, bare, said.startswith(ALONE))
         for last in plurals(words[-1]) if noun or words[-2:-1] == ["my"] else (words[-1],):
             phrases.add((*words[:-1], phrases.grammar.same.get(last, last)), what)

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from persona_forge.personas.segment import simplified
+
 Person = Literal["first", "second", "third"]
 Word = tuple[str, int, int]
 """A word as it is compared, and its place."""
@@ -60,6 +62,8 @@ class Grammar:
     genders: dict[str, str]
     pronouns: int
     """How many it takes to tell the gender of whom the prose tells."""
+    spelt: dict[int, str]
+    """Characters, and those that mean the same in the standard language (zh)."""
     folk: dict[str, str]
     """How somebody who comes from a place is told, and the gender that it tells (zh)."""
     alike: dict[str, list[str]]
@@ -89,6 +93,8 @@ class Grammar:
     same: dict[str, str]
     several: frozenset[str]
     """Dimensions of which a persona may have more than one value."""
+    always: frozenset[str]
+    """What a portrait always tells something of: withheld where it is not pinned (zh)."""
     neutral: frozenset[str]
     """Mentions that tell of no second pet or pastime."""
 
@@ -110,6 +116,10 @@ class Grammar:
             if len(its) >= self.pronouns and len(its) * 3 >= len(said) * 2:
                 return gender, its[0]
         return None
+
+    def plain(self, prose: str) -> str:
+        """Prose as it is compared, letter for letter: simplified, and Cantonese as it is said in Mandarin (zh)."""
+        return simplified(prose.translate(self.spelt)) if self.language == "zh" else prose
 
     def as_first(self, prose: str, person: Person) -> str:
         """The prose as if the persona spoke; each word ends where it did."""
@@ -180,6 +190,7 @@ def grammar(language: str) -> Grammar:
         third=one_of(data["third"]),
         genders={said: gender for gender, words in data["genders"].items() for said in words},
         pronouns=data["pronouns"],
+        spelt=str.maketrans(data["spelt"]),
         folk={said: gender for gender, words in data["folk"].items() for said in words},
         alike=data["alike"],
         worlds=tuple(
@@ -203,6 +214,7 @@ def grammar(language: str) -> Grammar:
         idle=tuple(data["idle"]),
         same=same,
         several=frozenset(data["several"]),
+        always=frozenset(data["always"]),
         neutral=frozenset(data["neutral"]),
     )
 

@@ -90,8 +90,11 @@ class _Clause:
         return first.first < first.at or last.last > last.at
 
     def is_all(self, start: int, end: int) -> bool:
-        """Whether they are all of a clause that follows another one: "forty, Liuzhou,"."""
-        return self.text.strip() == self.text[start:end] and self.told.text[: self.at].rstrip()[-1:] in ("，", ",")
+        """Whether they, and names of places, are all of a clause that follows another one: "forty, Liuzhou,"."""
+        rest = [*range(start), *range(end, len(self.text))]
+        if any(not (self.text[at].isspace() or self.told.edges[self.at + at].place) for at in rest):
+            return False
+        return self.told.text[: self.at].rstrip()[-1:] in ("，", ",")
 
     def crosses(self, start: int, end: int) -> bool:
         """Whether they are of several words and begin or end within one (zh)."""
@@ -106,15 +109,16 @@ def find_pins(
 
     `authored` are the values that an author has pinned: what can't stand beside them is no pin.
     """
-    hits = _telling(_hits(prose, words), words.grammar)
+    plain = words.grammar.plain(prose)
+    hits = _telling(_hits(plain, words), words.grammar)
     sure: dict[str, dict[str, str]] = {}
     for hit in _settling(hits):
         sure.setdefault(hit.dimension, {}).setdefault(hit.value or "", prose[hit.start : hit.end])
     for world in words.grammar.worlds:
-        if not world.unsettles.isdisjoint(sure) and world.told.search(prose):
+        if not world.unsettles.isdisjoint(sure) and world.told.search(plain):
             sure = {dimension: values for dimension, values in sure.items() if dimension not in world.unsettles}
     for dimension in words.grammar.several & sure.keys():
-        if _another([h for h in hits if h.dimension == dimension], prose, words.grammar):
+        if _another([h for h in hits if h.dimension == dimension], plain, words.grammar):
             del sure[dimension]
     single = {dimension: next(iter(values)) for dimension, values in sorted(sure.items()) if len(values) == 1}
     clashing = _clashing({**single, **(authored or {})}, words)
@@ -124,7 +128,7 @@ def find_pins(
         if dimension not in clashing
     ]
     pinned = {p["dimension"] for p in pins}
-    unsure = {h.dimension for h in hits} - pinned
+    unsure = ({h.dimension for h in hits} | (words.grammar.always & words.names)) - pinned
     while more := {dimension for dimension, other in words.together if other in unsure} - unsure - pinned:
         unsure |= more
     return pins, unsure
@@ -132,7 +136,7 @@ def find_pins(
 
 def touched(text: str, words: Lexicon) -> set[str]:
     """The dimensions that a text touches; who "he" is, where the persona speaks, is no matter."""
-    return {hit.dimension for hit in _telling(_hits(text, words), words.grammar)}
+    return {hit.dimension for hit in _telling(_hits(words.grammar.plain(text), words), words.grammar)}
 
 
 def _telling(hits: Iterable[_Hit], grammar: Grammar) -> list[_Hit]:

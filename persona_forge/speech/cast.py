@@ -24,7 +24,7 @@ from persona_forge.core.ids import key64
 from persona_forge.core.ports import Voice, VoiceCard
 from persona_forge.core.stage import Made
 from persona_forge.core.tables import CASTING
-from persona_forge.speech.wishes import Effects, Wish, accent, effects, fitting, wish
+from persona_forge.speech.wishes import Effects, Wish, effects, fitting, wish
 
 ENOUGH = 8
 """Fewer fitting voices than this are blended."""
@@ -131,4 +131,4 @@ def _candidates(cards: Sequence[VoiceCard], blends: bool) -> list[Cast]:
 
 
 def _kind(card: VoiceCard) -> tuple[str, str, str]:
-    return card.gender, card.age_group, accent(card)
+    return card.gender, card.age_group, card.accent

@@ -14,10 +14,9 @@ from typing import Any
 import polars as pl
 
 from persona_forge.core.ids import unit
-from persona_forge.core.ports import Ear
+from persona_forge.core.ports import Critic, Ear
 from persona_forge.core.stage import Made, Reject
 from persona_forge.core.tables import CHECKS, MEASURES
-from persona_forge.speech import mos
 from persona_forge.speech.audio import decode
 from persona_forge.speech.baseline import effects
 from persona_forge.speech.measure import measure
@@ -47,6 +46,7 @@ def checks(
     casting: pl.DataFrame,
     *,
     ear: Ear,
+    critic: Critic | None,
     measured_share: float,
     max_error_rate: float,
     min_mos: float | None,
@@ -62,7 +62,7 @@ def checks(
     rejects: list[Reject] = []
     for clip in clips.iter_rows(named=True):
         found, cast = measured[clip["utterance_id"]], casts[clip["scene_id"], clip["role"]]
-        heard = _heard(clip, ear) if unit("heard", clip["utterance_id"]) < measured_share else NOT_HEARD
+        heard = _heard(clip, ear, critic) if unit("heard", clip["utterance_id"]) < measured_share else NOT_HEARD
         reasons = _reasons(found, heard, max_error_rate, min_mos)
         usual = neutral.get((cast["voice"], clip["language"], effects(cast)), [])
         row = {
@@ -82,18 +82,19 @@ def checks(
 NOT_HEARD: Mapping[str, Any] = dict.fromkeys(("qc_asr_text", "qc_error_rate", "qc_mos", "qc_mos_model"))
 
 
-def _heard(clip: Row, ear: Ear) -> dict[str, Any]:
-    """Its words and its quality, as far as it is fair to ask."""
-    if clip["want_volume"] == "whisper":
+def _heard(clip: Row, ear: Ear, critic: Critic | None) -> dict[str, Any]:
+    """Its words and its quality, as far as it is fair to ask; a back-channel has sounds for words, and where
+    nobody listens (a dry run) nothing is scored."""
+    if not ear.honest or clip["want_volume"] == "whisper" or clip["part"] == "back_channel":
         return dict(NOT_HEARD)
     samples, hz = decode(clip["audio"]["bytes"])
-    text = ear.hear(samples, hz, language=clip["language"]) if ear.honest else None
-    score = mos.mos(samples, hz)
+    text = ear.hear(samples, hz, language=clip["language"])
+    score = critic.score(samples, hz) if critic else None
     return {
         "qc_asr_text": text,
-        "qc_error_rate": None if text is None else error_rate(clip["text"], text, clip["language"]),
+        "qc_error_rate": error_rate(clip["text"], text, clip["language"]),
         "qc_mos": score,
-        "qc_mos_model": None if score is None else mos.MODEL,
+        "qc_mos_model": None if score is None or critic is None else critic.model,
     }
 
 

@@ -115,12 +115,7 @@ def fitting(cards: Sequence[VoiceCard], wanted: Wish) -> list[VoiceCard]:
         if some := [c for c in fit if c.age_group == group]:
             fit = some
             break
-    return [c for c in fit if wanted.accent and accent(c) == wanted.accent] or fit
-
-
-def accent(card: VoiceCard) -> str:
-    """As the engine says, where it does."""
-    return str(getattr(card, "accent", ""))
+    return [c for c in fit if wanted.accent and c.accent == wanted.accent] or fit
 
 
 def effects(wanted: Wish, card: VoiceCard) -> Effects:

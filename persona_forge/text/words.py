@@ -1,12 +1,14 @@
 """Words as a recogniser is judged by them: WER for English, CER for Chinese.
 
 Both sides are brought to one spelling first (case, punctuation, whole numbers up to 99 in words), then compared by edit
-distance (Levenshtein 1966) over words or characters. Longer numbers, dates and sums are left as they are written.
+distance (Levenshtein 1966) over words or characters. Characters that sound alike, tone and all, count as the same: who
+writes 电子 for 垫子 has heard right. Longer numbers, dates and sums are left as they are written.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import chain, groupby
 
 from persona_forge.text.normalise import normalise
 
@@ -46,6 +48,8 @@ def chinese(n: int) -> str:
 def error_rate(wanted: str, heard: str, language: str) -> float:
     """Edits to turn what was heard into what was wanted, a unit wanted; may pass 1. Nothing wanted: 0 if none heard."""
     want, have = units(wanted, language), units(heard, language)
+    if language == "zh":
+        want, have = _sounds(want), _sounds(have)
     if not want:
         return float(bool(have))
     row = list(range(len(have) + 1))
@@ -54,3 +58,11 @@ def error_rate(wanted: str, heard: str, language: str) -> float:
         for j, h in enumerate(have, 1):
             before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (w != h))
     return row[-1] / len(want)
+
+
+def _sounds(characters: list[str]) -> list[str]:
+    """Each character as its syllable, read as its neighbours have it read."""
+    from pypinyin import Style, lazy_pinyin
+
+    runs = groupby(characters, lambda c: c > "\u33ff")
+    return list(chain(*(lazy_pinyin("".join(run), Style.TONE3) if han else run for han, run in runs)))

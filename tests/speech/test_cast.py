@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,6 @@ MANY = tuple(VoiceCard(f"{gender}{n}", "en", gender, "young_adult", "MIT") for g
              for n in range(ENOUGH + 2))  # fmt: skip
 FEW = tuple(c for c in MANY if c.name[-1] in "012" and len(c.name) < 8)
 GROWN = ("young_adult", "middle_aged", "elderly")
-
-
-@dataclass(frozen=True, slots=True)
-class Accented(VoiceCard):
-    accent: str = ""
 
 
 class Choir(Tone):
@@ -224,7 +219,7 @@ def test_blends_are_of_one_gender_and_age_and_only_where_voices_are_few() -> Non
 
 
 def test_an_accent_is_met_where_the_engine_has_it_and_blended_with_no_other() -> None:
-    cards = tuple(Accented(f"{accent}{n}", "en", "female", "young_adult", "MIT", accent=accent)
+    cards = tuple(VoiceCard(f"{accent}{n}", "en", "female", "young_adult", "MIT", accent=accent)
                   for accent in ("american", "british") for n in range(3))  # fmt: skip
     british = {chosen(cards, Wish("female", accent="british"), f"p{n}", blends=True).name for n in range(200)}
     assert len(british) == 3 + 3 * 3

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from persona_forge.core.tables import CHECKS, CLIPS
+from persona_forge.dataset.views import OBEDIENCE
 from persona_forge.speech.obeyed import USUAL, Z, stayed, told, verdicts
 
 SAID = "The doctor said there was nothing to worry about."
@@ -21,17 +22,6 @@ NEUTRAL = [
     for n in range(4)
 ]  # fmt: skip
 CAST = {"gender": "female"}
-OBEDIENCE = """
-SELECT made_engine, language, o.tag AS tag, o.wanted AS wanted, count(*) AS n, count(o.obeyed) AS told,
-       avg(o.obeyed::INT) AS obeyed,
-       (obeyed + 1.9208 / told - 1.96 * sqrt((obeyed * (1 - obeyed) + 0.9604 / told) / told)) / (1 + 3.8416 / told)
-           AS low,
-       (obeyed + 1.9208 / told + 1.96 * sqrt((obeyed * (1 - obeyed) + 0.9604 / told) / told)) / (1 + 3.8416 / told)
-           AS high,
-       1 - told / n AS unknown
-FROM (SELECT made_engine, language, unnest(qc_obeyed) AS o FROM clips JOIN checks USING (utterance_id))
-GROUP BY ALL ORDER BY ALL
-"""
 
 
 def clip(**changes: Any) -> dict[str, Any]:
@@ -224,7 +214,7 @@ def test_shares_and_their_wilson_intervals_are_one_query_away() -> None:
     with duckdb.connect() as db:
         db.register("checks", pa.Table.from_pylist(rows, kinds[CHECKS]))
         db.register("clips", pa.Table.from_pylist(made, kinds[CLIPS]))
-        emotion, speed = db.execute(OBEDIENCE).fetchall()
+        emotion, speed = db.execute(f"{OBEDIENCE} ORDER BY ALL").fetchall()
     assert emotion == ("tone", "en", "emotion", "sad", 20, 0, None, None, None, 1.0)
     assert speed[:7] == ("tone", "en", "speed", "slow", 20, 10, 0.8)
     assert speed[7:] == pytest.approx((0.4902, 0.9433, 0.5), abs=1e-4)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import functools
 from importlib.util import find_spec
-from math import gcd
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from persona_forge.core.ports import Samples
+from persona_forge.engines.waveform import resampled
 
-MODEL = "dnsmos-p835"
 RATE, WINDOW_S, SHORTEST_S = 16_000, 9.01, 1.0
 OVERALL = (-0.06766283, 1.11546468, 0.04602535)
 """The polynomial from the network's third output to a score, as speechmos has it."""
@@ -28,20 +27,22 @@ def installed() -> bool:
     return find_spec("speechmos") is not None and find_spec("onnxruntime") is not None
 
 
-def mos(samples: Samples, rate: int) -> float | None:
-    """None for a clip under a second, and where speechmos is not installed."""
-    if samples.size < SHORTEST_S * rate or not installed():
-        return None
-    from scipy.signal import resample_poly  # type: ignore[import-untyped]
+class DnsMos:
+    """Loads on the first clip."""
 
-    common = gcd(rate, RATE)
-    heard = resample_poly(samples, RATE // common, rate // common).clip(-1, 1).astype(np.float32)
-    window = int(WINDOW_S * RATE)
-    if heard.size < window:
-        heard = np.resize(heard, window)
-    starts = np.linspace(0, heard.size - window, -(-heard.size // window)).astype(int)
-    raw = [_network().run(None, {"input_1": heard[None, at : at + window]})[0][0][2] for at in starts]
-    return float(np.mean([np.polyval(OVERALL, value) for value in raw]))
+    model = "dnsmos-p835"
+
+    def score(self, samples: Samples, rate: int) -> float | None:
+        """None for a clip under a second."""
+        if samples.size < SHORTEST_S * rate:
+            return None
+        heard = resampled(samples, rate, RATE).clip(-1, 1)
+        window = int(WINDOW_S * RATE)
+        if heard.size < window:
+            heard = np.resize(heard, window)
+        starts = np.linspace(0, heard.size - window, -(-heard.size // window)).astype(int)
+        raw = [_network().run(None, {"input_1": heard[None, at : at + window]})[0][0][2] for at in starts]
+        return float(np.mean([np.polyval(OVERALL, value) for value in raw]))
 
 
 @functools.cache

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from persona_forge.core.ports import Delivery
+from persona_forge.engines.dnsmos import DnsMos, installed
 from persona_forge.engines.kokoro import Kokoro
-from persona_forge.speech.mos import installed, mos
 
 RATE = 24_000
 
 
 def test_a_clip_under_a_second_has_no_score() -> None:
-    assert mos(np.zeros(RATE - 1, np.float32), RATE) is None
+    assert DnsMos().score(np.zeros(RATE - 1, np.float32), RATE) is None
 
 
 @pytest.mark.real
@@ -22,10 +22,10 @@ def test_speech_scores_over_three_and_the_less_the_more_noise_there_is() -> None
         pytest.skip("speechmos is not installed")
     said = Kokoro().speak("The ferry is late again.", voice="af_heart", language="en", delivery=Delivery()).samples
     noise = np.random.default_rng(0).standard_normal(said.size).astype(np.float32)
-    clean, noisy, lost = (mos(np.clip(said + level * noise, -1, 1), RATE) for level in (0.0, 0.01, 0.1))
+    clean, noisy, lost = (DnsMos().score(np.clip(said + level * noise, -1, 1), RATE) for level in (0.0, 0.01, 0.1))
     assert clean is not None
     assert 3.0 < clean < 3.8
     assert noisy < clean - 0.3
     assert lost < noisy - 0.3
-    twice = mos(np.concatenate([said] * 6), RATE)
+    twice = DnsMos().score(np.concatenate([said] * 6), RATE)
     assert twice == pytest.approx(clean, abs=0.2)
