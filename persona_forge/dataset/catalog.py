@@ -8,6 +8,7 @@ asked often.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 
@@ -44,7 +45,8 @@ def connect(folder: Folder, memory: str | None = None) -> duckdb.DuckDBPyConnect
         ids = " REPLACE (lower(hex(persona_id)) AS persona_id)" if table.name == "personas" else ""
         connection.execute(f"CREATE VIEW {table.name} AS SELECT *{ids} FROM {source}")
     for name, sql in VIEWS.items():
-        connection.execute(f"CREATE VIEW {name} AS {sql}")
+        with suppress(duckdb.BinderException):  # a run of an older version lacks what its tables lack
+            connection.execute(f"CREATE VIEW {name} AS {sql}")
     connection.execute("SET enable_progress_bar = false")
     connection.execute("SET python_enable_replacements = false")
     if memory:

@@ -63,7 +63,7 @@ _ABOUT = {"出头": (1, 3), "左右": (-2, 2), "上下": (-2, 2), "来": (0, 5)}
 """Years beside the tens, at the least and at the most; else one to nine."""
 _BORN_ZH = re.compile(
     rf"^{_NAME}??(?P<said>)(?:[我他她]是?)?(?:(?P<born>(?:出?生|诞生)于?)?(?P<year>19\d\d|20[01]\d|(?<!\d)[4-9]\d)年"
-    r"(?:\d{1,2}月(?:\d{1,2}[日号])?)?(?:出?生(?:人|的)?|的)?)$"
+    r"(?:\d{1,2}月(?:\d{1,2}[日号])?)?(?(born)的?|(?:出?生(?:人|的)?|的)))$"
 )
 _READ = (2024, 2028)
 """The years in which prose of today may be read: a birth pins what is true in all of them."""

@@ -90,11 +90,8 @@ class _Clause:
         return first.first < first.at or last.last > last.at
 
     def is_all(self, start: int, end: int) -> bool:
-        """Whether they, and names of places, are all of a clause that follows another one: "forty, Liuzhou,"."""
-        rest = [*range(start), *range(end, len(self.text))]
-        if any(not (self.text[at].isspace() or self.told.edges[self.at + at].place) for at in rest):
-            return False
-        return self.told.text[: self.at].rstrip()[-1:] in ("，", ",")
+        """Whether they are all of a clause that follows another one: "forty, Liuzhou,"."""
+        return self.text.strip() == self.text[start:end] and self.told.text[: self.at].rstrip()[-1:] in ("，", ",")
 
     def crosses(self, start: int, end: int) -> bool:
         """Whether they are of several words and begin or end within one (zh)."""

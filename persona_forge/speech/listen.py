@@ -24,7 +24,7 @@ from persona_forge.core.errors import Misuse
 from persona_forge.core.ids import key64
 from persona_forge.core.ports import Samples
 from persona_forge.speech.audio import activity, decode
-from persona_forge.speech.measure import WIDE_HZ, _dio, pitch
+from persona_forge.speech.measure import WIDE_HZ, track, pitch
 from persona_forge.text.agreement import agreement
 from persona_forge.text.tags import EMOTIONS, SPEEDS
 
@@ -125,7 +125,7 @@ def majority(answers: Sequence[Answer]) -> Answer | None:
 def drawn(samples: Samples, rate: int) -> dict[str, Any]:
     """What a clip looks like: peaks of as many columns, 0 to 1, and its pitch as seconds and Hz, each 10 ms."""
     wave = samples.astype(np.float64)
-    wide, _ = _dio(wave, rate, *WIDE_HZ)
+    wide, _ = track(wave, rate, *WIDE_HZ)
     f0, times = pitch(wave, rate, activity(samples, rate), wide)
     columns = np.array_split(np.abs(samples), min(COLUMNS, samples.size))
     return {

@@ -80,7 +80,7 @@ class Measured:
 def measure(samples: Samples, rate: int, text: str, language: str) -> Measured:
     """`text` is what was said: it is counted, not recognised."""
     wave = samples.astype(np.float64)
-    wide, times = _dio(wave, rate, *WIDE_HZ)
+    wide, times = track(wave, rate, *WIDE_HZ)
     events = sounds(samples, rate, wide > 0)
     sounding = activity(samples, rate)
     active = without(sounding, events)
@@ -117,7 +117,7 @@ def pitch(wave: Floats, rate: int, active: npt.NDArray[np.bool_], wide: Floats) 
     if np.count_nonzero(first) < FEWEST:
         return np.zeros(0), np.zeros(0)
     low, high = np.quantile(wide[first], [0.35, 0.65])
-    f0, times = _dio(wave, rate, max(0.72 * low - 10, 40.0), 1.9 * high + 10)
+    f0, times = track(wave, rate, max(0.72 * low - 10, 40.0), 1.9 * high + 10)
     own = _voiced(f0, active)
     return f0[own], times[own]
 
@@ -127,7 +127,7 @@ def _voiced(f0: Floats, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.pad(speaking, (0, f0.size - speaking.size)) & (f0 > 0)
 
 
-def _dio(wave: Floats, rate: int, floor: float, ceiling: float) -> tuple[Floats, Floats]:
+def track(wave: Floats, rate: int, floor: float, ceiling: float) -> tuple[Floats, Floats]:
     """F0 in Hz each 10 ms, 0 where it is not within these bounds, and the times of these frames in seconds."""
     with warnings.catch_warnings():  # pyworld's import warns of setuptools
         warnings.simplefilter("ignore")

@@ -58,7 +58,7 @@ def test_status_tells_and_tells_in_json(finished: Path) -> None:
     assert "left to do     nothing" in said.stdout
     told = json.loads(typed("status", finished, "--json").stdout)
     assert told["done"] is True
-    assert told["engines"]["voice"] == {"engine": "tone", "model": "tone"}
+    assert told["engines"]["voice"] == {"engine": "tone", "model": "tone", "how": ""}
     assert {s["stage"]: (s["shards"], s["shards_planned"]) for s in told["funnel"]}["scripts"] == (2, 2)
     assert told["completion_tokens"] > 0
 
@@ -116,7 +116,7 @@ def test_engines_are_listed_with_licence_and_lack() -> None:
     told = json.loads(typed("engines", "--json").stdout)
     assert {(e["port"], e["engine"]) for e in told} == {
         ("chat", "local"), ("chat", "openai"), ("chat", "scripted"),
-        ("voice", "kokoro"), ("voice", "espeak"), ("voice", "tone"), ("ear", "whisper"), ("ear", "deaf"),
+        ("voice", "kokoro"), ("voice", "coqui"), ("voice", "openai"), ("voice", "espeak"), ("voice", "tone"), ("ear", "whisper"), ("ear", "deaf"),
     }  # fmt: skip
     assert {e["engine"]: e["licence"] for e in told}["espeak"] == "GPL-3.0"
     assert typed("engines").returncode == 0

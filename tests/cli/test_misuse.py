@@ -40,7 +40,7 @@ def _refused(tmp_path: Path, *words: str | Path, code: int = 2, env: dict[str, s
     ("[personas]\nrows = 1\nrows = 2", "is not TOML: "),
     ("personas = 3", "personas = 3: "),
     ('[dialogues]\nengine = "chatgpt"', "unknown chat engine 'chatgpt'\n  allowed: local, openai, scripted\n"),
-    ('[speech]\nengine = "kokorro"', "unknown voice engine 'kokorro'\n  allowed: kokoro, espeak, tone\n"),
+    ('[speech]\nengine = "kokorro"', "unknown voice engine 'kokorro'\n  allowed: kokoro, coqui, openai, espeak, tone\n"),
     ('[speech]\nengine = "tone"\near = "whisperer"\n[dialogues]\nengine = "scripted"',
      "unknown ear engine 'whisperer'\n  allowed: whisper, deaf\n"),
     ('[dialogues]\nengine = "local"\nmodel = "qwen-9b"', "has no model 'qwen-9b'\n  allowed: qwen-1.5b, qwen-0.5b\n"),
@@ -206,7 +206,7 @@ def test_an_engine_that_nobody_named_gives_way_aloud_and_the_choice_is_sealed(tm
     assert "local cannot be had: qwen-1.5b: " in said.stderr
     assert "scripted takes its place (stock sentences, no model: for tests and dry runs; " in said.stderr
     assert json.loads((out / "run.json").read_text(encoding="utf-8"))["engines"] == {
-        "chat": {"engine": "scripted", "model": "scripted"}
+        "chat": {"engine": "scripted", "model": "scripted", "how": ""}
     }
     again = child("script", "--out", "run", "--dialogues", "3", env=env)
     assert (again.returncode, "cannot be had" in again.stderr) == (0, False)  # the choice stands

@@ -31,7 +31,7 @@ def test_a_run_makes_what_was_asked_for(finished: Path) -> None:
     assert counts(finished) == {
         "seeds": 10, "families": 10, "quotas": 10, "personas": 1500, "scenes": 4, "scripts": 4,
         "candidates": 10, "judgements": 48, "pairs": 2, "casting": 8,
-        "clips": 8, "measures": 8, "checks": 8,
+        "clips": 12, "measures": 12, "baselines": 32, "checks": 12,
     }  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def test_more_rows_add_shards_and_rewrite_none(finished: Path, seeds: Path, aske
 def test_more_dialogues_add_shards_and_rewrite_none(finished: Path, seeds: Path) -> None:
     before, when = rows(finished), written(finished)
     made(finished, settings(seeds, dialogues__count=7, speech__count=7))
-    assert [counts(finished)[t] for t in ("personas", "scenes", "scripts", "clips")] == [1500, 7, 7, 14]
+    assert [counts(finished)[t] for t in ("personas", "scenes", "scripts", "clips")] == [1500, 7, 7, 22]
     assert {name: rows(finished)[name] for name in before} == before
     assert {name: written(finished)[name] for name in when} == when
 
@@ -209,7 +209,7 @@ def test_redo_makes_a_stage_and_all_downstream_anew(finished: Path, seeds: Path)
     made(finished, config, redo=(stage("scripts"),))
     redone = {name for name, t in written(finished).items() if when.get(name) != t}
     assert {name.split("/")[0] for name in redone} == {
-        "scripts", "candidates", "judgements", "pairs", "casting", "clips", "measures", "checks",
+        "scripts", "candidates", "judgements", "pairs", "casting", "clips", "measures", "baselines", "checks",
     }  # fmt: skip
     scripts = Folder(finished).scan("scripts").collect()
     assert set(scripts["parameters"]) == {'{"max_tokens":300,"sample":0,"temperature":0.3}'}

@@ -154,6 +154,10 @@ def test_agreement_by_question_is_as_worked_out_by_hand(sit: Sit) -> None:
     for name, (hers, his) in moods.items():
         say(mei, name, hers, naturalness=1)
         say(jo, name, his, naturalness=2)
+    for desk in (mei, jo):
+        desk.find(emotion="happy")
+        desk.show(PLACE["good"])
+        say(desk, "good", "happy")  # not blind: does not count
     found = mei.agreement()["people"]
     # sad 5, angry 3 of 8 values: expected disagreement 2·5·3 / (8·7) = 30/56, observed 2/8
     assert found["emotion"]["alpha"] == pytest.approx(1 - (2 / 8) / (30 / 56))
@@ -226,6 +230,8 @@ def test_what_most_listeners_heard_comes_back_into_the_data(tmp_path: Path) -> N
     say(desks[0], "plain", "happy", "unclear")
     desks[0].undo()
     say(desks[0], "plain", "happy")  # not blind any more
+    say(desks[2], "plain")
+    desks[2].undo()
     say(desks[1], "tea", "angry", "slow", 5)
     desks[1].decide(PLACE["tea"], "comment", comment="x")
     seal(Folder(run), "events", gather(acts=EventLog(run / "events", "listen").news()).rows)
