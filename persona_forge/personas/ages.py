@@ -1,8 +1,9 @@
 """Ages that prose states, in figures or in words, as age bands.
 
 "I am 34", "a 71-year-old nurse", "she is sixty-eight now", "我五十八岁"; in Chinese also about what age ("五十出头",
-"快六十了") and the year of birth, where all the ages that are meant are of one band. What is no age of a person (feet, months, a
-house), the age of somebody that one has (a son, a dog) and the age at which something happened are passed over.
+"快六十了") and the year of birth, where all the ages that are meant are of one band. What is no age of a person (feet,
+months, a house), the age of somebody that one has (a son, a dog) and the age at which something happened are passed
+over.
 """
 
 from __future__ import annotations

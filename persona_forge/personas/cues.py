@@ -93,7 +93,9 @@ def lexicon(ontology: Ontology, language: str) -> Lexicon:
     for idle in words.idle:
         phrases.add(words.phrase(idle), None)
     places = set()
-    cities = {cue for d in ontology.dimensions for v in d.values for cue in v.cues.get(language, ()) if cue[-1:] == CITY}
+    cities = {
+        cue for d in ontology.dimensions for v in d.values for cue in v.cues.get(language, ()) if cue[-1:] == CITY
+    }
     for dimension in ontology.dimensions:
         for value in dimension.values:
             for cue, noun, bare in _framed(value.cues.get(language, ()), language):
@@ -151,9 +153,7 @@ def _alike(part: str, grammar: Grammar) -> list[str]:
     return [part, *before, *after]
 
 
-def _add_cue(
-    phrases: Phrases, dimension: str, value: str, cue: str, noun: bool = False, bare: bool = False
-) -> None:
+def _add_cue(phrases: Phrases, dimension: str, value: str, cue: str, noun: bool = False, bare: bool = False) -> None:
     parts = tuple(cue.split(AND))
     for part, said in [(one, said) for one in parts for said in _alike(one, phrases.grammar)]:
         words = phrases.grammar.phrase(said.removeprefix(ALONE))

@@ -1,4 +1,4 @@
-"""Chinese prose in simplified characters, by OpenCC, and where its words begin and end, and which of them name places, by
+"""Chinese prose in simplified characters, by OpenCC, and where its words begin and end and which name places, by
 jieba's dictionary, which knows no others."""
 
 from __future__ import annotations

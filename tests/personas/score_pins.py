@@ -1,6 +1,7 @@
 """Pins and withheld dimensions beside the labels of a reader who has not seen the cues.
 
     python tests/personas/score_pins.py en test      # figures, and those of each dimension
+    python tests/personas/score_pins.py zh fresh     # everyday descriptions: all; or "fresh dev", "fresh test"
 
 A label file has, for each row of a part ("dev", "test"), the dimensions that its prose touches: with the value that
 it states, or null. A right pin has that value; a wrong one has another, or none was stated. A touched dimension is
@@ -73,9 +74,17 @@ def bundled() -> Space:
 
 
 def labels(language: str) -> dict[str, dict[str, Labels]]:
-    """Part → row → its labels; "grown_up" likewise, see `rows_of`."""
+    """Part → row → its labels; "grown_up" likewise, see `score`; "zh_fresh" has its own rows, and none of these."""
     path = Path(__file__).with_name(f"labels_{language}.json")
     return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def fresh(*parts: str) -> dict[str, Score]:
+    """The score of each dimension on everyday Chinese descriptions, of these parts or of all."""
+    read = labels("zh_fresh")
+    rows = {row: label for part in parts or ("dev", "test") for row, label in read[part].items()}
+    lines = Path(__file__).with_name("prose_zh_fresh.jsonl").read_text(encoding="utf-8").splitlines()
+    return score(rows, (), {seed["id"]: seed["prose"] for seed in map(json.loads, lines)}, bundled(), "zh")
 
 
 def prose(language: str) -> dict[str, str]:
@@ -136,12 +145,18 @@ def total(of: Mapping[str, Score]) -> Score:
     return sum(of.values(), Score())
 
 
-def main(language: str, part: str) -> None:
-    read = labels(language)
-    of = score(read[part], set(read["grown_up"][part]), prose(language), bundled(), language)
+def show(of: Mapping[str, Score]) -> None:
     print(total(of))
     for name, one in of.items():
         print(f"{name:24}", one)
+
+
+def main(language: str, part: str, *parts: str) -> None:
+    if part == "fresh":
+        show(fresh(*parts))
+        return
+    read = labels(language)
+    show(score(read[part], set(read["grown_up"][part]), prose(language), bundled(), language))
     if language == "en" and part == "test":
         rows = {row: read[part][row] for row in of_others(read["test"], read["dev"])}
         print("persons absent from dev:", len(rows), "rows")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from score_pins import PROFILES, Score, bundled, labels, of_others, prose, score, total
+from score_pins import PROFILES, Score, bundled, fresh, labels, of_others, prose, score, total
 
 SPACE = bundled()
 
@@ -26,10 +26,17 @@ def language(request: pytest.FixtureRequest) -> str:
     return name
 
 
-REACHED = {"en": (0.95, 0.6, 0.95, 0.06), "zh": (0.95, 0.57, 0.95, 0.6)}
-"""Precision, recall and coverage at the least, and false alarms at the most. Chinese falls short of the 0.95, 0.6 and
-0.95 that are wanted: its prose is literary, tells trades and abodes by what people do, and character by conduct, of
-which words say little; what would cover more of it (0.956 was reached) withholds two thirds of all that is open."""
+REACHED = {"en": (0.95, 0.6, 0.95, 0.06), "zh": (0.95, 0.6, 0.95, 0.6)}
+"""Precision, recall and coverage at the least, and false alarms at the most. The Chinese rows were scored often while the
+cues grew, so they flatter; on everyday prose that was scored once the cues fall short, see below."""
+
+
+def test_on_chinese_prose_that_no_cue_was_fitted_to_less_is_right() -> None:
+    of = total(fresh("test"))
+    assert of.precision >= 0.86, of  # 0.95 is wanted
+    assert of.recall >= 0.6, of
+    assert of.coverage >= 0.9, of  # 0.95 is wanted
+    assert of.false_alarms <= 0.17, of
 
 
 def test_a_pin_is_right_and_what_prose_touches_is_never_drawn(language: str) -> None:
