@@ -24,7 +24,7 @@ from persona_forge.core.errors import Misuse
 from persona_forge.core.ids import key64
 from persona_forge.core.ports import Samples
 from persona_forge.speech.audio import activity, decode
-from persona_forge.speech.measure import WIDE_HZ, track, pitch
+from persona_forge.speech.measure import WIDE_HZ, pitch, track
 from persona_forge.text.agreement import agreement
 from persona_forge.text.tags import EMOTIONS, SPEEDS
 

@@ -116,7 +116,8 @@ def test_engines_are_listed_with_licence_and_lack() -> None:
     told = json.loads(typed("engines", "--json").stdout)
     assert {(e["port"], e["engine"]) for e in told} == {
         ("chat", "local"), ("chat", "openai"), ("chat", "scripted"),
-        ("voice", "kokoro"), ("voice", "coqui"), ("voice", "openai"), ("voice", "espeak"), ("voice", "tone"), ("ear", "whisper"), ("ear", "deaf"),
+        ("voice", "kokoro"), ("voice", "coqui"), ("voice", "openai"), ("voice", "espeak"), ("voice", "tone"),
+        ("ear", "whisper"), ("ear", "deaf"),
     }  # fmt: skip
     assert {e["engine"]: e["licence"] for e in told}["espeak"] == "GPL-3.0"
     assert typed("engines").returncode == 0

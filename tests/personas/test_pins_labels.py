@@ -27,8 +27,8 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 REACHED = {"en": (0.95, 0.6, 0.95, 0.06), "zh": (0.95, 0.6, 0.95, 0.6)}
-"""Precision, recall and coverage at the least, and false alarms at the most. The Chinese rows were scored often while the
-cues grew, so they flatter; on everyday prose that was scored once the cues fall short, see below."""
+"""Precision, recall and coverage at the least, and false alarms at the most. The Chinese rows were scored often while
+the cues grew, so they flatter; on everyday prose that was scored once the cues fall short, see below."""
 
 
 def test_on_chinese_prose_that_no_cue_was_fitted_to_less_is_right() -> None:

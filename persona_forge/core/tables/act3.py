@@ -139,8 +139,8 @@ CHECKS = Table(
         Column(
             "qc_obeyed",
             obeyed,
-            "Each tag that was wanted (speed, pitch, volume, emotion, sigh, …): obeyed, not, or null where nothing here "
-            "can tell; by what; the value measured and the neutral one.",
+            "Each tag that was wanted (speed, pitch, volume, emotion, sigh, …): obeyed, not, or null where nothing "
+            "here can tell; by what; the value measured and the neutral one.",
         ),
         Column("qc_pass", pa.bool_(), "Whether every gate is passed; null where none could be tried.", nullable=True),
         Column("qc_reasons", pa.list_(text), "The gates that were not passed."),
