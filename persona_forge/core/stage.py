@@ -11,7 +11,8 @@ What a stage needs is what its function's parameters are called, and nothing els
     `made`           for a plan: the rows it sealed in earlier parts, as a DataFrame; it returns only what is missing
     a hand's name    `chat`, `voice`, `ear` (ports), `judge` (a chat too, or None where no model is to judge),
                      `critic` (or None where none is installed), `ontology` (with its words), `space` (the
-                     ontology, compiled), `key` (of this run's randomness), `records` and `acts` (a source's input: authored seeds, what annotators did)
+                     ontology, compiled), `key` (of this run's randomness), `records` and `acts` (a
+                     source's input: authored seeds, what annotators did)
     any other name   a key of the stage's config section
 So the signature is the declaration: it makes the fingerprint, and `check` refuses a pipeline that cannot work.
 """
