@@ -118,7 +118,8 @@ def _heard(folder: Folder) -> dict[tuple[str, str], str]:
     undone = {json.loads(d).get("event_id") for d in events.filter(pl.col("verdict") == UNDO)["detail"]}
     for event in events.iter_rows(named=True):
         detail = json.loads(event["detail"])
-        if event["event_id"] not in undone and isinstance(detail.get("heard"), dict):
+        blind = detail.get("blind", True)  # who knows what was wanted hears it
+        if event["event_id"] not in undone and blind and isinstance(detail.get("heard"), dict):
             for tag, value in detail["heard"].items():
                 said[event["on"], tag][event["who"]] = value  # a later word of the same listener counts
     most = {on: Counter(by.values()).most_common(1)[0] for on, by in said.items()}
