@@ -214,7 +214,7 @@ def test_a_seed_is_withdrawn_there_as_from_a_folder_and_no_byte_of_it_stays(
 # Kills, machines ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moment", ["seals/scripts/g000-0001.json", "personas/g000-0002."])
+@pytest.mark.parametrize("moment", ["seals/scripts/g000-0001.json"])
 def test_killed_in_the_middle_it_goes_on_from_another_machine_and_asks_no_reply_again(
     seeds: Path, finished: Path, tmp_path: Path, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:

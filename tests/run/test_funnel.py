@@ -40,7 +40,7 @@ def _counted(lines: list[str], rows: int, out: Path) -> dict[str, Any]:
     return {s.stage: s for s in funnel(Folder(out))}
 
 
-@tries(max_examples=10, deadline=None)
+@tries(max_examples=5, deadline=None)
 @given(files, files, st.integers(1, 200), st.integers(0, 100))
 def test_in_is_used_and_not_chosen_and_rejected_also_after_growing(
     lines: list[str], more: list[str], rows: int, more_rows: int

@@ -16,7 +16,7 @@ from small_runs import command, config_file, rows, sealed, settings, typed
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.verify import verify
 
-KILLS = 10
+KILLS = 6
 IN_A_ROW = 5
 CHILD = """
 import os, signal, sys

@@ -179,7 +179,7 @@ def negatives(draw: st.DrawFn) -> tuple[list[list[str]], str]:
     return domains, draw(st.sampled_from(["", f'IF [P{one}] = "{v}" THEN [P{two}] {sign} "{w}";']))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(negatives(), st.integers(2, 3))
 def test_negative_values_stand_alone_and_beside_all_that_is_positive(case: tuple[list[list[str]], str], t: int) -> None:
     domains, constraint = case
