@@ -46,6 +46,7 @@ def write_seeds(path: Path, seeds: Iterable[dict[str, Any]] = SEEDS) -> Path:
 def settings(seeds: Path, **keys: Any) -> Config:
     """Small settings; a key is written section__name."""
     data: dict[str, dict[str, Any]] = {
+        "run": {"workers": 1},  # a helper process takes longer to start than these shards to make
         "seeds": {"paths": (str(seeds),)},
         "personas": {"rows": 1500, "rows_per_shard": 500, "cover_t": 0},
         "dialogues": {

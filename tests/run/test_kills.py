@@ -66,7 +66,7 @@ def _killed(child: subprocess.Popen[str], after: float | None) -> bool:
 
 def test_a_run_killed_at_random_moments_ends_as_one_never_killed(seeds: Path, tmp_path: Path) -> None:
     config, chance = (
-        config_file(tmp_path / "run.toml", settings(seeds, speech__count=2, speech__per_shard=1)),
+        config_file(tmp_path / "run.toml", settings(seeds, run__workers=2, speech__count=2, speech__per_shard=1)),
         random.Random(20),
     )
     began = time.monotonic()
