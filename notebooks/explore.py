@@ -21,7 +21,7 @@ def _():
     from persona_forge.core.tables import TABLES
     from persona_forge.dataset.explore import AT_ONCE, Explorer
     from persona_forge.dataset.funnel import funnel
-    from persona_forge.dataset.remote import open_folder
+    from persona_forge.dataset.opening import open_folder
     from persona_forge.dataset.views import VIEWS
     from persona_forge.dialogues.factors import factors
 

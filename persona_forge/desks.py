@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from persona_forge.beside import beside
+from persona_forge.choices import choose
 from persona_forge.config import Config
 from persona_forge.core.errors import Misuse, SeedsError
 from persona_forge.dataset.events import EventLog
@@ -23,7 +24,7 @@ from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.shards import write_text
 from persona_forge.dialogues.compare import CompareDesk
 from persona_forge.dialogues.questions import Question, of_file, of_run
-from persona_forge.hands import Hands, choose
+from persona_forge.hands import Hands
 from persona_forge.personas.curate import curate
 from persona_forge.personas.propose import Outcome
 from persona_forge.personas.propose import propose as proposals

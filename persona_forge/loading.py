@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.loader import Rows
+from persona_forge.dataset.opening import existing
 from persona_forge.dataset.pieces import source
-from persona_forge.dataset.remote import existing
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -24,6 +24,7 @@ from typing import Any
 import polars as pl
 
 from persona_forge import plans
+from persona_forge.choices import Choice
 from persona_forge.config import Config
 from persona_forge.core.errors import ForgeError, RunMismatch
 from persona_forge.core.ids import canonical, digest
@@ -34,7 +35,7 @@ from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.seals import Seal, read_seal
 from persona_forge.dataset.shards import digest_of, write_table
 from persona_forge.engines.ticking import Tick
-from persona_forge.hands import Choice, Hands
+from persona_forge.hands import Hands
 from persona_forge.pipeline import PIPELINE
 from persona_forge.workers import Workers
 

@@ -13,12 +13,12 @@ from threading import Lock
 
 from persona_forge import plans
 from persona_forge.beside import beside
+from persona_forge.choices import Choice, Say, choose
 from persona_forge.config import SECTIONS, Config, make_config
 from persona_forge.core.ids import canonical, digest
 from persona_forge.core.stage import PORTS, Stage, check
 from persona_forge.dataset.folder import Folder
-from persona_forge.dataset.remote import open_folder
-from persona_forge.hands import Choice, Say, choose
+from persona_forge.dataset.opening import open_folder
 from persona_forge.pipeline import PIPELINE
 from persona_forge.run import Run, downstream
 

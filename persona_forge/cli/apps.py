@@ -34,7 +34,7 @@ LISTENED_WITH = ("soundfile", "pyworld")
 
 def explore(folder: Dir, language: Language = None, port: Port = 2719, browser: Browser = True) -> None:
     """See what is in a run: funnel, marginals, coverage, families, drift, samples, SQL."""
-    from persona_forge.dataset.remote import open_folder
+    from persona_forge.dataset.opening import open_folder
 
     run = open_folder(folder)
     run.read_card()

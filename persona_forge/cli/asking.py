@@ -15,7 +15,7 @@ from persona_forge.core.errors import Uninstalled
 def status(folder: Dir, json: Json = False) -> None:
     """Shards done of all, the funnel, cost, rate and time left."""
     from persona_forge import show
-    from persona_forge.dataset.remote import existing
+    from persona_forge.dataset.opening import existing
     from persona_forge.report import status as status_of
 
     report = status_of(existing(folder))
@@ -38,7 +38,7 @@ def sql(
 ) -> None:
     """Read-only SQL over every table of a run: seeds, personas, scenes, scripts, utterances, rejects …"""
     from persona_forge.dataset.answers import answer
-    from persona_forge.dataset.remote import existing
+    from persona_forge.dataset.opening import existing
 
     answer(existing(folder), query, "json" if json else format, sys.stdout)
 
@@ -52,7 +52,7 @@ def verify(
 ) -> None:
     """Rehash every shard, recheck every invariant, remake the certificate; exit code 1 if something does not hold."""
     from persona_forge import report, show
-    from persona_forge.dataset.remote import existing
+    from persona_forge.dataset.opening import existing
     from persona_forge.dataset.verify import verify as checks_of
 
     run, checks = existing(folder), []

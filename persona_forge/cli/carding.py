@@ -25,7 +25,8 @@ def card(
 ) -> None:
     """Write what a run is, where it comes from, how it was made and what is wrong with it: card.md and card.html."""
     from persona_forge import show
-    from persona_forge.dataset.remote import RemoteFolder, open_folder
+    from persona_forge.dataset.opening import open_folder
+    from persona_forge.dataset.remote import RemoteFolder
 
     run = open_folder(folder)
     if out is None and isinstance(run, RemoteFolder):

@@ -13,10 +13,10 @@ from persona_forge.cli.words import Dir, Json
 def judges(folder: Dir, json: Json = False) -> None:
     """How far each judge agrees with itself over its looks, and code, model and classifier with each other."""
     from persona_forge import show
-    from persona_forge.dataset.remote import open_folder
+    from persona_forge.dataset.opening import existing
     from persona_forge.dialogues.consistency import accord, consistency
 
-    judgements = _rows(open_folder(folder), "judgements")
+    judgements = existing(folder).scan("judgements").collect()
     found = {"consistency": consistency(judgements).to_dicts(), "accord": accord(judgements).to_dicts()}
     if json:
         show.as_json(found)
@@ -43,13 +43,14 @@ def triage(
     It decides nothing. Its figures are taken on seeds that it was not trained on.
     """
     from persona_forge import show
-    from persona_forge.dataset.remote import open_folder
+    from persona_forge.dataset.opening import existing
     from persona_forge.dialogues.baseline import train
     from persona_forge.dialogues.baseline import triage as judged
 
-    run = open_folder(folder)
-    baseline = train(_rows(run, "pairs"), _rows(run, "families"))
-    report, candidates = baseline.report, _rows(run, "candidates")
+    run = existing(folder)
+    pairs, families, candidates = (run.scan(t).collect() for t in ("pairs", "families", "candidates"))
+    baseline = train(pairs, families)
+    report = baseline.report
     first = judged(candidates, baseline).head(top).join(candidates.select("candidate_id", "text"), on="candidate_id")
     if json:
         bins = [asdict(b) for b in report.bins]
@@ -66,11 +67,6 @@ def triage(
         ["candidate", "assertion", "held, of 100", "reply"],
         [[r["candidate_id"][:8], r["assertion"], _short(r["score"]), r["text"]] for r in first.iter_rows(named=True)],
     )
-
-
-def _rows(folder: Any, table: str) -> Any:
-    folder.read_card()  # refuses a folder that is no run
-    return folder.scan(table).collect()
 
 
 def _short(value: Any) -> str:

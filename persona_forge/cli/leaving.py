@@ -74,7 +74,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a run in the form that others read as it is: pairs, dialogues, speech, personas."""
-    from persona_forge.dataset.remote import open_folder
+    from persona_forge.dataset.opening import open_folder
 
     run = open_folder(folder)
     given = {"--rows": rows, "--persona": persona, "--spec": spec != "v3", "--model": model, "--tags": tags != "none",

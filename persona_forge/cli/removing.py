@@ -34,7 +34,7 @@ def remove(
     from persona_forge import report, show
     from persona_forge.dataset.journal import commit, settle
     from persona_forge.dataset.ledger import exports_with, record_in
-    from persona_forge.dataset.remote import open_folder
+    from persona_forge.dataset.opening import open_folder
     from persona_forge.dataset.traces import mentions
     from persona_forge.dataset.withdraw import Withdrawal, chosen
     from persona_forge.engines.replies import forget

@@ -95,7 +95,7 @@ def _settings(
 ) -> Config:
     """The config file's settings, or those that a run in `out` has already, with what was typed laid over them."""
     from persona_forge.config import make_config, read_config
-    from persona_forge.dataset.remote import open_folder
+    from persona_forge.dataset.opening import open_folder
 
     folder = open_folder(out, to_run=True)
     if config is None and folder.card.is_file():
@@ -132,7 +132,7 @@ def _run(
     shards: list[str] | None = None,
 ) -> None:
     from persona_forge import show
-    from persona_forge.dataset.remote import open_folder
+    from persona_forge.dataset.opening import open_folder
     from persona_forge.run import go
     from persona_forge.start import start
 

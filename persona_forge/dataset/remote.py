@@ -32,13 +32,12 @@ from pyarrow import parquet
 from pyarrow.dataset import dataset
 
 from persona_forge.core.errors import Corrupt, RunMismatch, StorageError
-from persona_forge.core.ids import digest
 from persona_forge.core.tables import TABLES, Table
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.lease import Lease, meanwhile
 from persona_forge.dataset.seals import Seal, parse_seal, read_seal, seal_text
 from persona_forge.dataset.shards import sha256, write_text, write_whole
-from persona_forge.dataset.store import Store, is_address, open_store
+from persona_forge.dataset.store import Store
 
 AT_ONCE = 16
 SHARE_S = 5.0
@@ -46,41 +45,6 @@ RACY_S = 2.0
 """A store tells times in seconds: what is younger than this may change again and look the same."""
 GENERATION, TOMBSTONES = "generation", "tombstones.jsonl"
 GROW = ("replies", "events")
-
-
-def open_folder(where: str | Path, *, to_run: bool = False) -> Folder:
-    """The run in a folder or at an address; read-only uses see its seals as they stand now.
-
-    Raises Misuse for an address that cannot be, or a store that refuses. Who reads has a mirror of their own, so that
-    nothing is changed under a run on the same machine.
-    """
-    if not isinstance(where, str) or not is_address(where):
-        return Folder(Path(where))
-    store = open_store(where)
-    name = digest(store.address, os.environ.get("AWS_ENDPOINT_URL", ""))[:16]
-    root = _work() / name / ("run" if to_run else "read")
-    folder = RemoteFolder(root, store, Lease(store, root / ".lock-name"), to_run)
-    folder.recall()
-    if not to_run:
-        folder.refresh()
-    return folder
-
-
-def existing(where: str | Path) -> Folder:
-    """The run there, to read; raises RunMismatch where there is none."""
-    folder = open_folder(where)
-    if not isinstance(folder, RemoteFolder) and not folder.root.is_dir():
-        raise RunMismatch(
-            f"there is no folder {where}", todo="name the folder that `persona-forge run --out` was given"
-        )
-    folder.read_card()
-    return folder
-
-
-def _work() -> Path:
-    if chosen := os.environ.get("PERSONA_FORGE_WORK"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "persona_forge" / "runs"
 
 
 @dataclass(frozen=True, slots=True)

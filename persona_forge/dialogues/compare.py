@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from persona_forge.core.errors import Misuse
 from persona_forge.dialogues.questions import Question, Reply, Row
-from persona_forge.text.agreement import agreement
+from persona_forge.text.agreement import agreement, progress
 
 Sounds = Callable[[str], Mapping[tuple[int, str], bytes]]
 """From a script's id to the sounds there are: by turn and words."""
@@ -173,12 +172,7 @@ class CompareDesk:
 
     def progress(self) -> dict[str, Any]:
         picks = [[who for who, view in by.items() if view.pick] for by in self._views.values()]
-        return {
-            "total": len(self.questions),
-            "by": {self.who: 0, **Counter(who for those in picks for who in those)},
-            "once": sum(len(those) > 0 for those in picks),
-            "twice": sum(len(those) > 1 for those in picks),
-        }
+        return progress(len(self.questions), picks, self.who)
 
     def agreement(self) -> dict[str, Any]:
         """Of picks given blind, on pairs that this annotator has picked from.

@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from persona_forge.core.errors import EngineError, Misuse, Permanent
+from persona_forge.core.errors import EngineError, Permanent
 from persona_forge.core.ids import key64
 from persona_forge.core.ports import Delivery, Direction, Samples, Spoken, VoiceCard
 from persona_forge.engines.spoken_text import readable, speakable
-from persona_forge.engines.voice_file import Clip, read_voices
+from persona_forge.engines.voice_file import Clip, read_voices, refuse_stranger
 from persona_forge.engines.waveform import RATE, amplified, checked, cut, joined, resampled
 from persona_forge.text.tags import EMOTIONS, EVENTS, PAUSE
 
@@ -71,9 +71,7 @@ class Coqui:
         return tuple(replace(c, licence=f"{c.licence}; {CPML}") if self._copies else c for c in cards)
 
     def speak(self, text: str, *, voice: str, language: str, delivery: Delivery) -> Spoken:
-        names = [card.name for card in self.voices(language)]
-        if voice not in names:
-            raise Misuse(f"{self.model} has no voice {voice!r} for {language!r}", allowed=", ".join(names) or "none")
+        refuse_stranger(voice, self.voices(language), language, self.model)
         if not speakable(text):
             raise Permanent(f"there is nothing to say in {text!r}")
         if delivery.direction:

@@ -29,14 +29,14 @@ import httpx2
 import numpy as np
 import openai
 
-from persona_forge.core.errors import ConfigError, ForgeError, Misuse, Permanent, Stopped, Transient
+from persona_forge.core.errors import ConfigError, ForgeError, Permanent, Stopped, Transient
 from persona_forge.core.ids import canonical, digest
 from persona_forge.core.ports import Ask, Delivery, Direction, Samples, Spoken, VoiceCard
 from persona_forge.engines.budget import Unanswered, is_loopback
 from persona_forge.engines.openai import blotted, endpoint, translated
 from persona_forge.engines.patience import Patience
 from persona_forge.engines.spoken_text import speakable
-from persona_forge.engines.voice_file import Speaker, read_voices
+from persona_forge.engines.voice_file import Speaker, read_voices, refuse_stranger
 from persona_forge.engines.waveform import RATE, checked, resampled, usable
 from persona_forge.text.dialects import DIALECTS, Compiled
 from persona_forge.text.tags import EMOTIONS, EVENTS, PAUSE, SPEEDS, VOLUMES, Cue
@@ -111,9 +111,7 @@ class SpeechAPI:
         return tuple(s.card(name, language) for name, s in self._speakers.items() if language in s.languages)
 
     def speak(self, text: str, *, voice: str, language: str, delivery: Delivery) -> Spoken:
-        names = [card.name for card in self.voices(language)]
-        if voice not in names:
-            raise Misuse(f"{self.model} has no voice {voice!r} for {language!r}", allowed=", ".join(names) or "none")
+        refuse_stranger(voice, self.voices(language), language, self.model)
         if not speakable(text):
             raise Permanent(f"there is nothing to say in {text!r}")
         made, lost = self._compiled(text, language, delivery)

@@ -17,12 +17,13 @@ A clip without its licence, or without a note of its speaker's consent, is refus
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from persona_forge.core.errors import ConfigError
+from persona_forge.core.errors import ConfigError, Misuse
 from persona_forge.core.ids import digest
 from persona_forge.core.ports import VoiceCard
 
@@ -55,6 +56,13 @@ class Speaker(BaseModel):
 
     def card(self, name: str, language: str) -> VoiceCard:
         return VoiceCard(name, language, self.gender, self.age_group, self.licence, self.lacks)
+
+
+def refuse_stranger(voice: str, cards: Iterable[VoiceCard], language: str, model: str) -> None:
+    """Raises Misuse for a voice that is none of these."""
+    names = [card.name for card in cards]
+    if voice not in names:
+        raise Misuse(f"{model} has no voice {voice!r} for {language!r}", allowed=", ".join(names) or "none")
 
 
 def read_voices(path: Path) -> dict[str, Speaker]:

@@ -7,7 +7,6 @@ changed: an event makes one seed's review anew.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -28,7 +27,7 @@ from persona_forge.personas.review import (
     review,
     text_id,
 )
-from persona_forge.text.agreement import agreement
+from persona_forge.text.agreement import agreement, progress
 
 EXCERPT = 60
 NOBODY = Judgement()
@@ -209,14 +208,9 @@ class ReviewDesk:
 
     def progress(self) -> dict[str, Any]:
         """Seeds with a verdict: by annotator, by anybody, by two or more; and how many are in dispute."""
-        verdicts = [r.verdicts for r in self._reviews.values()]
-        return {
-            "total": len(self.shelf.seeds),
-            "by": {self.who: 0, **Counter(who for v in verdicts for who in v)},
-            "once": sum(len(v) > 0 for v in verdicts),
-            "twice": sum(len(v) > 1 for v in verdicts),
-            "disputed": sum(r.disputed for r in self._reviews.values()),
-        }
+        reviews = self._reviews.values()
+        done = progress(len(self.shelf.seeds), [r.verdicts for r in reviews], self.who)
+        return {**done, "disputed": sum(r.disputed for r in reviews)}
 
     def agreement(self) -> dict[str, Any]:
         """Of verdicts given blind."""

@@ -20,7 +20,7 @@ from persona_forge.core.ports import Voice
 from persona_forge.core.stage import Made, Reject
 from persona_forge.core.tables import BASELINES
 from persona_forge.speech.measure import count, measure
-from persona_forge.speech.perform import perform
+from persona_forge.speech.perform import PLAIN, perform, together
 
 SENTENCES = {
     "en": (
@@ -36,7 +36,6 @@ SENTENCES = {
         "我哥哥在车站旁边的小店里修自行车。",
     ),
 }
-PLAIN = {"emotion": "neutral", "intensity": 0.0, "speed": "medium", "pitch": "medium", "volume": "normal"}
 EFFECTS = ("f0_scale", "formant_scale", "breathiness", "tremor")
 """Columns of casting."""
 ENDING = {"en": 2.2, "zh": 0.0}
@@ -58,21 +57,24 @@ def baselines(made: pl.DataFrame, casting: pl.LazyFrame, *, voice: Voice) -> Mad
     """Of every voice as it is cast, in each of its languages, what `made` does not hold yet."""
     done = set(made.select("voice", "language", "effects", "sentence").iter_rows())
     casts = casting.select("voice", "language", *EFFECTS).unique().sort("language", "voice", *EFFECTS).collect()
-    rows: list[dict[str, Any]] = []
-    rejects: list[Reject] = []
-    for cast in casts.iter_rows(named=True):
-        for number, sentence in enumerate(SENTENCES[cast["language"]]):
-            name = (cast["voice"], cast["language"], effects(cast), number)
-            if name in done:
-                continue
-            try:
-                spoken = perform(sentence, PLAIN, instruction="", voice=voice, cast=cast, language=cast["language"])
-            except (StorageError, WeightsError):
-                raise
-            except (Permanent, Transient) as error:
-                rejects.append(Reject(digest("baseline", *map(str, name)), None, "unspeakable", error.what, sentence))
-                continue
-            found = measure(spoken.samples, spoken.rate, sentence, cast["language"])
-            named = dict(zip(("voice", "language", "effects", "sentence"), name, strict=True))
-            rows.append({**named, "engine": voice.engine, **found.row()})
-    return Made(BASELINES.frame(rows), taken=len(rows) + len(rejects), rejects=tuple(rejects))
+    wanted = [(cast, n) for cast in casts.iter_rows(named=True) for n in range(len(SENTENCES[cast["language"]]))]
+    todo = [(cast, n) for cast, n in wanted if (cast["voice"], cast["language"], effects(cast), n) not in done]
+    found = together(voice, lambda one: _spoken(*one, voice), todo)
+    rejects = tuple(one for one in found if isinstance(one, Reject))
+    return Made(BASELINES.frame([one for one in found if not isinstance(one, Reject)]), len(found), rejects)
+
+
+def _spoken(cast: dict[str, Any], number: int, voice: Voice) -> dict[str, Any] | Reject:
+    """One sentence as a row."""
+    language = cast["language"]
+    sentence = SENTENCES[language][number]
+    named = {"voice": cast["voice"], "language": language, "effects": effects(cast), "sentence": number}
+    try:
+        spoken = perform(sentence, PLAIN, instruction="", voice=voice, cast=cast, language=language)
+    except (StorageError, WeightsError):
+        raise
+    except (Permanent, Transient) as error:
+        row_id = digest("baseline", *map(str, named.values()))
+        return Reject(row_id, None, "unspeakable", error.what, sentence)
+    found = measure(spoken.samples, spoken.rate, sentence, language)
+    return {**named, "engine": voice.engine, **found.row()}

@@ -25,7 +25,7 @@ from persona_forge.core.ids import key64
 from persona_forge.core.ports import Samples
 from persona_forge.speech.audio import activity, decode
 from persona_forge.speech.measure import WIDE_HZ, pitch, track
-from persona_forge.text.agreement import agreement
+from persona_forge.text.agreement import agreement, progress
 from persona_forge.text.tags import EMOTIONS, SPEEDS
 
 Row = Mapping[str, Any]
@@ -227,12 +227,7 @@ class ListenDesk:
 
     def progress(self) -> dict[str, Any]:
         heard = [[who for who, view in by.items() if view.heard] for by in self._views.values()]
-        return {
-            "total": self.clips.height,
-            "by": {self.who: 0, **Counter(who for those in heard for who in those)},
-            "once": sum(len(those) > 0 for those in heard),
-            "twice": sum(len(those) > 1 for those in heard),
-        }
+        return progress(self.clips.height, heard, self.who)
 
     def agreement(self) -> dict[str, Any]:
         """By question: of listeners with each other, and of most of them with the machine on whether a tag is obeyed.

@@ -12,10 +12,11 @@ like that. The same input gives the same samples as far as the engine does. It l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from persona_forge.speech.joining import LONGEST_PAUSE_S, Take, assembled, check
 from persona_forge.speech.phrasing import SENTENCE_S, WHOLE, Phrase, phrases, pieces, readable, spoken
 from persona_forge.speech.spotting import HAN, guessed, spotted
 from persona_forge.text.tags import EMPHASIS, EVENTS, PAUSE, Cue, parse
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 QUIET_WITHIN_S = 0.3
 BENT = frozenset({"formant_scale", "breathiness", "tremor"})
@@ -64,6 +68,18 @@ def perform(
 
 
 # ---- an engine that goes by numbers
+
+
+def together(voice: Voice, work: Callable[[T], R], todo: Iterable[T]) -> list[R]:
+    """What `work` makes of each, in order; as many at once as the voice can speak."""
+    at_once = getattr(voice, "at_once", 1)
+    if at_once == 1:
+        return list(map(work, todo))
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        return list(pool.map(work, todo))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _phrased(

@@ -8,7 +8,6 @@ that line and not the run: it goes to the rejects, and the next one follows in t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ from persona_forge.core.tables import CLIPS
 from persona_forge.speech.audio import HOP_S, activity, encode, pauses
 from persona_forge.speech.direct import SPEED
 from persona_forge.speech.lines import Line, Row, lines
-from persona_forge.speech.perform import perform
+from persona_forge.speech.perform import perform, together
 from persona_forge.speech.placing import Place, Sound, after, back_channels, inside, takings, timeline, waiting
 from persona_forge.speech.wishes import wish
 
@@ -102,16 +101,8 @@ def _talks(
 
 def _said(wanted: Sequence[Line], voice: Voice) -> dict[str, Clip | Failure]:
     """By what was asked for."""
-    todo = list({line.asked: line for line in wanted}.values())
-    at_once = getattr(voice, "at_once", 1)
-    if at_once == 1:
-        return {line.asked: _clip(line, voice) for line in todo}
-    pool = ThreadPoolExecutor(at_once)
-    try:
-        made = list(pool.map(_clip, todo, [voice] * len(todo)))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return {line.asked: clip for line, clip in zip(todo, made, strict=True)}
+    todo = {line.asked: line for line in wanted}
+    return dict(zip(todo, together(voice, lambda line: _clip(line, voice), todo.values()), strict=True))
 
 
 def _clip(line: Line, voice: Voice) -> Clip | Failure:

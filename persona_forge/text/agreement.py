@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,19 @@ def agreement(judged: Iterable[Mapping[str, str]]) -> Agreement:
     judges = sorted({judge for unit in units for judge in unit})
     pairs = tuple(pair for a, b in combinations(judges, 2) if (pair := _pair(a, b, units)).units)
     return Agreement(len(units), _alpha(units), pairs)
+
+
+def progress(total: int, judged: Sequence[Collection[str]], who: str) -> dict[str, Any]:
+    """How far the work is: units in all, judged by each (and by `who`), by anybody, by two or more.
+
+    `judged` has the judges of each unit that somebody looked at.
+    """
+    return {
+        "total": total,
+        "by": {who: 0, **Counter(judge for judges in judged for judge in judges)},
+        "once": sum(len(judges) > 0 for judges in judged),
+        "twice": sum(len(judges) > 1 for judges in judged),
+    }
 
 
 def _pair(a: str, b: str, units: list[Mapping[str, str]]) -> Pair:

@@ -27,7 +27,8 @@ from persona_forge.core.stage import Stage
 from persona_forge.core.tables import TABLES
 from persona_forge.dataset import lease, store
 from persona_forge.dataset.catalog import query
-from persona_forge.dataset.remote import RemoteFolder, open_folder
+from persona_forge.dataset.opening import open_folder
+from persona_forge.dataset.remote import RemoteFolder
 from persona_forge.dataset.shards import write_table
 from persona_forge.dataset.verify import verify
 from persona_forge.hands import spent
@@ -44,7 +45,7 @@ import sys
 from pathlib import Path
 
 from persona_forge.config import read_config
-from persona_forge.dataset.remote import open_folder
+from persona_forge.dataset.opening import open_folder
 from persona_forge.pipeline import PIPELINE
 from persona_forge.run import go
 from persona_forge.start import start

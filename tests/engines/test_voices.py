@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from persona_forge.choices import Choice, choose
 from persona_forge.config import make_config
 from persona_forge.core.errors import Misuse, Permanent, Stopped
 from persona_forge.core.ports import Delivery, Pause, Spoken, Voice
@@ -28,7 +29,7 @@ from persona_forge.engines.kokoro import CARDS, LIMIT, NEUTRAL, VOICED_HZ, Kokor
 from persona_forge.engines.spoken_text import readable, runs, split
 from persona_forge.engines.tone import SECONDS, Tone
 from persona_forge.engines.waveform import amplified, checked, cut, resampled, trimmed, usable, with_pauses
-from persona_forge.hands import Choice, Hands, choose
+from persona_forge.hands import Hands
 
 KOKORO = Kokoro()
 ENGINES = [Tone(), Espeak(), pytest.param(KOKORO, marks=pytest.mark.real)]
