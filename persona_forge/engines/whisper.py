@@ -2,8 +2,8 @@
 
 Greedy and without fallback temperatures, so that the same samples give the same words; the language is told, never
 guessed. Mandarin is asked for in simplified characters by the usual prompt; where traditional ones come all the same,
-they are mapped one by one, by misaki's table. Samples of any rate are brought to Whisper's 16 kHz. It leaves out:
-timestamps, and any judgement of whether speech was there (on silence and noise Whisper is known to invent words).
+they are converted. Samples of any rate are brought to Whisper's 16 kHz. It leaves out: timestamps, and any judgement of
+whether speech was there (on silence and noise Whisper is known to invent words).
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from persona_forge.core.errors import EngineError, Misuse
 from persona_forge.core.ports import Samples
 from persona_forge.engines import weights
 from persona_forge.engines.waveform import resampled
+from persona_forge.text.simplified import simplified
 
 RATE = 16_000
-MISMAPPED = "榜琊"
-"""Simplified as they stand, but the table takes them for something else."""
 PROMPTS = {"en": None, "zh": "以下是普通话的句子。"}
 
 
@@ -59,13 +58,6 @@ class Whisper:
                 folder = weights.pull("whisper-base", self.say)
                 self._model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=self.threads)
             return self._model
-
-
-def simplified(text: str) -> str:
-    """Han characters in their simplified form."""
-    from misaki.zh_normalization.char_convert import tranditional_to_simplified
-
-    return "".join(c if c in MISMAPPED else tranditional_to_simplified(c) for c in text)
 
 
 class Deaf:

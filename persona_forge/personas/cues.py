@@ -1,16 +1,16 @@
 """What words may mean: the cues and mentions of an ontology in one language, as one tree of phrases.
 
 The nouns of values ("a nurse") are cues by frames ("I am a nurse"), see space/ontology; in Chinese, where the persona
-need not be named and a measure word may stand in between, two frames stand for all of them ("是…护士", "当…护士").
-A cue with " & " has parts that may stand anywhere: "my wife & I have a kid". A cue, or a part, that begins or ends with
-words of grammar.alike stands for others like it ("爱…看书" for "喜欢…看书"), "广东人" for all ways to come from there;
-one that begins with "=" states something only where it is a whole clause.
+need not be named and a measure word may stand in between, they have frames of their own ("是…护士", "当…护士"). A cue
+with " & " has parts that may stand anywhere: "my wife & I have a kid". A cue, or a part, that begins or ends with words
+of grammar.alike stands for others like it ("爱…看书" for "喜欢…看书"), "广东人" for all ways to come from there; one
+that begins with "=" states something only where it is a whole clause. Frames and ways are phrases in which the nouns
+and the places are stems: their products would be hundreds of thousands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from persona_forge.personas.ages import AGE
 from persona_forge.personas.grammar import Grammar, grammar
@@ -23,6 +23,8 @@ PLACE = "<place>"
 AND = " & "
 ALONE = "="
 CITY = "市"
+NOUN, FOLK, TOWNLESS = "{noun}", "{folk}", "{townless}"
+"""Stems (zh): nouns, places where one may come from, and those among them where one can't live as in a town."""
 _FRAMES = {
     "en": ("work as {}", "job as {}", "employed as {}"),
     "zh": (
@@ -48,6 +50,12 @@ _NOUNS = {"en": FRAMES["en"][2], "zh": FRAMES["zh"][1]}
 
 
 @dataclass(frozen=True, slots=True)
+class Stem:
+    dimension: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cue:
     dimension: str
     value: str
@@ -60,6 +68,10 @@ class Cue:
     """Whether it is nothing but that noun (zh)."""
     alone: bool
     """Whether it states something only where it is a whole clause (zh)."""
+
+    def of(self, stem: Stem) -> Cue:
+        """With that stem: it says what the stem does, if it says nothing by itself."""
+        return self if self.dimension else replace(self, dimension=stem.dimension, value=stem.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +108,21 @@ def lexicon(ontology: Ontology, language: str) -> Lexicon:
     cities = {
         cue for d in ontology.dimensions for v in d.values for cue in v.cues.get(language, ()) if cue[-1:] == CITY
     }
+    if language == "zh":
+        _add_frames(phrases)
     for dimension in ontology.dimensions:
         for value in dimension.values:
-            for cue, noun, bare in _framed(value.cues.get(language, ()), language):
-                _add_cue(phrases, dimension.name, value.name, cue, noun, bare)
-                for folk, gender in words.folk.items() if cue.endswith("人") else ():
-                    if folk == ALONE + "{}" and cue[:-1] + CITY in cities:  # rather where one lives
-                        continue
-                    said = folk.format(cue[:-1])
-                    _add_cue(phrases, dimension.name, value.name, said)
-                    if gender != "any":
-                        _add_cue(phrases, GENDER, gender, said)
+            stem = Stem(dimension.name, value.name)
+            nouns, others = _told_apart(value.cues.get(language, ()), language)
+            for noun in nouns:
+                _add_noun(phrases, stem, noun)
+            for cue in others:
+                _add_cue(phrases, stem, cue)
+                if cue.endswith("人"):
+                    place = words.phrase(cue[:-1])
+                    phrases.add(place, stem, FOLK)
+                    if cue[:-1] + CITY not in cities:
+                        phrases.add(place, stem, TOWNLESS)
         for mention in dimension.mentions.get(language, ()):
             if mention == PLACE:
                 places.add(dimension.name)
@@ -136,13 +152,39 @@ def _spoken(choice: Choice) -> Choice:
     return {dimension: values for dimension, values in choice.items() if dimension != LANGUAGE}
 
 
-def _framed(cues: tuple[str, ...], language: str) -> Iterator[tuple[str, bool, bool]]:
-    """The cues, and nouns in further frames, which in Chinese hold all the others."""
+def _told_apart(cues: tuple[str, ...], language: str) -> tuple[list[str], list[str]]:
+    """The nouns, and the cues that no noun makes by itself (zh)."""
     before, _ = _NOUNS[language].split("{}")
     nouns = [cue.removeprefix(before) for cue in cues if cue.startswith(before)]
     held = {frame.format(noun) for noun in nouns for frame in FRAMES["zh"]} if language == "zh" else set()
-    yield from ((frame.format(noun), language == "zh", frame == "{}") for noun in nouns for frame in _FRAMES[language])
-    yield from ((cue, False, False) for cue in cues if cue not in held)
+    return nouns, [cue for cue in cues if cue not in held]
+
+
+def _add_frames(phrases: Phrases) -> None:
+    """What a noun stands in, and how somebody who comes from a place is told (zh)."""
+    for frame in _FRAMES["zh"]:
+        _add_frame(phrases, frame, NOUN, None)
+    for frame, gender in phrases.grammar.folk.items():
+        _add_frame(phrases, frame, TOWNLESS if frame == ALONE + "{}" else FOLK, None)
+        if gender != "any":
+            _add_frame(phrases, frame, FOLK, Stem(GENDER, gender))
+
+
+def _add_frame(phrases: Phrases, frame: str, stem: str, says: Stem | None) -> None:
+    before, after = frame.removeprefix(ALONE).split("{}")
+    says = says or Stem("", "")
+    noun = stem == NOUN
+    what = Cue(says.dimension, says.value, frame, (frame,), noun, noun and frame == "{}", frame.startswith(ALONE))
+    phrases.add([*phrases.grammar.phrase(before), stem, *phrases.grammar.phrase(after)], what)
+
+
+def _add_noun(phrases: Phrases, stem: Stem, noun: str) -> None:
+    if phrases.grammar.language == "zh":
+        for said in _alike(noun, phrases.grammar):
+            phrases.add(phrases.grammar.phrase(said), stem, NOUN)
+    else:
+        for frame in _FRAMES["en"]:
+            _add_cue(phrases, stem, frame.format(noun))
 
 
 def _alike(part: str, grammar: Grammar) -> list[str]:
@@ -153,11 +195,11 @@ def _alike(part: str, grammar: Grammar) -> list[str]:
     return [part, *before, *after]
 
 
-def _add_cue(phrases: Phrases, dimension: str, value: str, cue: str, noun: bool = False, bare: bool = False) -> None:
+def _add_cue(phrases: Phrases, stem: Stem, cue: str) -> None:
     parts = tuple(cue.split(AND))
     for part, said in [(one, said) for one in parts for said in _alike(one, phrases.grammar)]:
         words = phrases.grammar.phrase(said.removeprefix(ALONE))
-        noun = noun or (phrases.grammar.language == "en" and words[-2:-1] in (["a"], ["an"]))
-        what = Cue(dimension, value, part, parts, noun, bare, said.startswith(ALONE))
+        noun = phrases.grammar.language == "en" and words[-2:-1] in (["a"], ["an"])
+        what = Cue(stem.dimension, stem.value, part, parts, noun, False, said.startswith(ALONE))
         for last in plurals(words[-1]) if noun or words[-2:-1] == ["my"] else (words[-1],):
             phrases.add((*words[:-1], phrases.grammar.same.get(last, last)), what)

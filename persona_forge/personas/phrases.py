@@ -6,6 +6,7 @@ A word is a word (en) or a character (zh). In a phrase
     ……      stands for up to a few words of any kind
     …ing    is any word that ends so
     a, an   is any determiner, and what may stand before the noun: "I have a dog" finds "I have three big dogs"
+    {name}  is any of the stems of that name, which say what the whole means: "是{noun}"
 
 and in a clause words such as "also" and "really" are leapt over.
 """
@@ -13,7 +14,7 @@ and in a clause words such as "also" and "really" are leapt over.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from persona_forge.personas.grammar import Grammar, Word
@@ -39,9 +40,12 @@ class Phrases:
 
     grammar: Grammar
     root: dict[str, Any] = field(default_factory=dict)
+    stems: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By their names, a tree of each."""
 
-    def add(self, words: Sequence[str], what: Any) -> None:
-        node = self.root
+    def add(self, words: Sequence[str], what: Any, stem: str | None = None) -> None:
+        """A phrase; or a stem, with that name."""
+        node = self.stems.setdefault(stem, {}) if stem else self.root
         for word in words:
             node = node.setdefault(_DETERMINER if word == "an" else word, {})
         here: list[Any] = node.setdefault(_HERE, [])
@@ -52,6 +56,7 @@ class Phrases:
         for first, (word, *_) in enumerate(words):
             if node := self.root.get(word):
                 yield from self._from(node, words, first, first + 1, 1)
+            yield from self._filled(self.root, words, first, first, 0)
 
     def _from(self, node: dict[str, Any], words: Sequence[Word], first: int, at: int, literal: int) -> Iterator[Found]:
         for what in node.get(_HERE, ()):
@@ -72,10 +77,20 @@ class Phrases:
             yield from self._from(node[_GERUND], words, first, at + 1, literal)
         if _DETERMINER in node and word in self.grammar.determiners:
             yield from self._leap(node[_DETERMINER], words, first, at + 1, literal)
+        yield from self._filled(node, words, first, at, literal)
         if _GAP in node:
             yield from self._leap(node[_GAP], words, first, at, literal)
         if _FAR in node:
             yield from self._leap(node[_FAR], words, first, at, literal, frozenset())
+
+    def _filled(
+        self, node: dict[str, Any], words: Sequence[Word], first: int, at: int, literal: int
+    ) -> Iterator[Found]:
+        for name in self.stems.keys() & node.keys():
+            if begun := self.stems[name].get(words[at][0]):
+                for stem in self._from(begun, words, first, at + 1, literal + 1):
+                    for found in self._from(node[name], words, first, stem.last, stem.literal):
+                        yield replace(found, what=found.what.of(stem.what))
 
     def _leap(
         self,

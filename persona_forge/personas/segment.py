@@ -1,11 +1,12 @@
-"""Chinese prose in simplified characters, by OpenCC, and where its words begin and end and which name places, by
-jieba's dictionary, which knows no others."""
+"""Where the words of Chinese prose begin and end and which name places: jieba's dictionary, which knows no others."""
 
 from __future__ import annotations
 
 import logging
 from functools import cache
 from typing import Any, NamedTuple
+
+from persona_forge.text.simplified import simplified as simplified
 
 _PLACES = ("ns", "nsf")
 
@@ -17,19 +18,6 @@ class Edge(NamedTuple):
     first: int
     last: int
     place: bool
-
-
-@cache
-def _opencc() -> Any:
-    import opencc
-
-    return opencc.OpenCC("t2s")
-
-
-def simplified(text: str) -> str:
-    """Letter for letter, so that every place stays the same."""
-    plain: str = _opencc().convert(text)
-    return plain if len(plain) == len(text) else "".join(map(_opencc().convert, text))
 
 
 @cache

@@ -11,7 +11,7 @@ from persona_forge.core.errors import Misuse
 from persona_forge.core.ports import Delivery, Ear
 from persona_forge.engines import contract_ear
 from persona_forge.engines.kokoro import Kokoro
-from persona_forge.engines.whisper import Deaf, Whisper, simplified
+from persona_forge.engines.whisper import Deaf, Whisper
 
 WHISPER = Whisper()
 EARS = [Deaf(), pytest.param(WHISPER, marks=pytest.mark.real)]
@@ -26,12 +26,6 @@ def test_the_contract_holds(ear: Ear, rule: Callable[[Ear], None]) -> None:
 def test_the_deaf_ear_hears_nothing_and_says_so() -> None:
     contract_ear.it_hears_the_words(Deaf(), np.ones(100, np.float32), 24_000, language="en", words="Hello.")
     assert Deaf().honest is False
-
-
-def test_traditional_characters_become_simplified_and_simplified_ones_stay() -> None:
-    assert simplified("請把那本藍色的書帶回家, OK") == "请把那本蓝色的书带回家, OK"
-    common = bytes(b for row in range(0xB0, 0xD7) for cell in range(0xA1, 0xFA) for b in (row, cell)).decode("gb2312")
-    assert simplified(common) == common
 
 
 @pytest.mark.real

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from persona_forge.core.errors import SeedsError
@@ -92,6 +92,7 @@ def test_no_value_of_a_row_is_lost(row: dict[str, Any]) -> None:
 
 
 @given(st.dictionaries(NAMED, VALUES, max_size=8))
+@example({"input persona": PROSE, "source": 0, "来源": "a book"})
 def test_a_seed_that_was_read_is_read_again_as_it_is(row: dict[str, Any]) -> None:
     seed = told(row)
     if "prose" in seed:

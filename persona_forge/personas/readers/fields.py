@@ -97,7 +97,8 @@ def fields_of(columns: Sequence[str], mapping: Mapping[str, tuple[str, ...]]) ->
     if "prose" not in given and known >= nemotron.COLUMNS:
         return Fields(nemotron.FAMILY, tuple(_guessed(columns, given, skip=("prose", "name"))), kept)
     if "prose" in known and not given:
-        others = [t for t in _guessed(columns, {}, skip=("prose", "name", "style", "voice")) if t[0] not in known]
+        said = known | {name.removeprefix("source.") for name in known}  # what was put aside fills no field
+        others = [t for t in _guessed(columns, {}, skip=("prose", "name", "style", "voice")) if t[0] not in said]
         return Fields("our own fields", tuple(others), kept)
     takes = tuple(_guessed(columns, given))
     prose = next((cs for field, cs in takes if field == "prose"), None)
