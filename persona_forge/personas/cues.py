@@ -22,9 +22,8 @@ PLACE = "<place>"
 """As a mention: any name of a place (zh)."""
 AND = " & "
 ALONE = "="
-CITY = "市"
-NOUN, FOLK, TOWNLESS = "{noun}", "{folk}", "{townless}"
-"""Stems (zh): nouns, places where one may come from, and those among them where one can't live as in a town."""
+NOUN, PLACE_OF_ORIGIN = "{noun}", "{origin}"
+"""Stems (zh)."""
 _FRAMES = {
     "en": ("work as {}", "job as {}", "employed as {}"),
     "zh": (
@@ -105,9 +104,6 @@ def lexicon(ontology: Ontology, language: str) -> Lexicon:
     for idle in words.idle:
         phrases.add(words.phrase(idle), None)
     places = set()
-    cities = {
-        cue for d in ontology.dimensions for v in d.values for cue in v.cues.get(language, ()) if cue[-1:] == CITY
-    }
     if language == "zh":
         _add_frames(phrases)
     for dimension in ontology.dimensions:
@@ -119,10 +115,7 @@ def lexicon(ontology: Ontology, language: str) -> Lexicon:
             for cue in others:
                 _add_cue(phrases, stem, cue)
                 if cue.endswith("人"):
-                    place = words.phrase(cue[:-1])
-                    phrases.add(place, stem, FOLK)
-                    if cue[:-1] + CITY not in cities:
-                        phrases.add(place, stem, TOWNLESS)
+                    phrases.add(words.phrase(cue[:-1]), stem, PLACE_OF_ORIGIN)
         for mention in dimension.mentions.get(language, ()):
             if mention == PLACE:
                 places.add(dimension.name)
@@ -165,9 +158,9 @@ def _add_frames(phrases: Phrases) -> None:
     for frame in _FRAMES["zh"]:
         _add_frame(phrases, frame, NOUN, None)
     for frame, gender in phrases.grammar.folk.items():
-        _add_frame(phrases, frame, TOWNLESS if frame == ALONE + "{}" else FOLK, None)
+        _add_frame(phrases, frame, PLACE_OF_ORIGIN, None)
         if gender != "any":
-            _add_frame(phrases, frame, FOLK, Stem(GENDER, gender))
+            _add_frame(phrases, frame, PLACE_OF_ORIGIN, Stem(GENDER, gender))
 
 
 def _add_frame(phrases: Phrases, frame: str, stem: str, says: Stem | None) -> None:

@@ -76,6 +76,9 @@ class Grammar:
     """Before a relative who is somebody else's: "my sister's", 同事家的."""
     doubt: re.Pattern[str]
     undone: re.Pattern[str]
+    once: re.Pattern[str]
+    """In clauses of another time, as those behind them in the sentence are up to one of this time."""
+    now: re.Pattern[str]
     aside: re.Pattern[str]
     """Behind a trade: not what one lives by."""
     fresh: re.Pattern[str]
@@ -202,6 +205,8 @@ def grammar(language: str) -> Grammar:
         theirs=re.compile(one_of(data["others"]).pattern + data["theirs"], re.IGNORECASE),
         doubt=one_of(data["doubt"], data["doubtful"]),
         undone=re.compile(rf"{data['compound']}|\s*{edge}(?:{'|'.join(data['undone'])}){edge}", re.IGNORECASE),
+        once=re.compile(data["once"], re.IGNORECASE),
+        now=re.compile(data["now"], re.IGNORECASE),
         aside=re.compile(data["aside"], re.IGNORECASE),
         fresh=re.compile(data["fresh"], re.IGNORECASE),
         before=re.compile(data["before"], re.DOTALL),

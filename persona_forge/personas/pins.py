@@ -31,6 +31,9 @@ _SENTENCE = re.compile(r"[^.!?;\n。！？；]+")
 _CLAUSE = re.compile(r"(?:[“「][^”」]{1,6}[”」]|[^,:，：—()（）\"“”「」])+")
 """Two or three words in quotation marks are a name or a nickname, and no clause of their own."""
 
+_JOINTS = ("，", ",", "：", ":")
+"""Before a clause that goes on with what was said: "forty, Liuzhou", "sex: male"."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
@@ -69,6 +72,8 @@ class _Clause:
     words: list[Word]
     of_others: bool
     """Whether the clauses of the sentence before it are about somebody else."""
+    of_once: bool
+    """Whether they are about another time, and it is not said to be about this one."""
 
     def span(self, found: Found) -> tuple[int, int]:
         return self.words[found.first][1], self.words[found.last - 1][2]
@@ -91,7 +96,7 @@ class _Clause:
 
     def is_all(self, start: int, end: int) -> bool:
         """Whether they are all of a clause that follows another one: "forty, Liuzhou,"."""
-        return self.text.strip() == self.text[start:end] and self.told.text[: self.at].rstrip()[-1:] in ("，", ",")
+        return self.text.strip() == self.text[start:end] and self.told.text[: self.at].rstrip()[-1:] in _JOINTS
 
     def crosses(self, start: int, end: int) -> bool:
         """Whether they are of several words and begin or end within one (zh)."""
@@ -179,13 +184,17 @@ def _hits(prose: str, words: Lexicon) -> Iterator[_Hit]:
         yield _Hit(GENDER, gender, *said.span(), stated=True)
     yield from _of_all(told, words)
     for sentence in _SENTENCE.finditer(told.text):
-        of_others = False
+        of_others = of_once = False
         for clause in _CLAUSE.finditer(told.text, *sentence.span()):
             text = clause.group(0)
+            of_once = of_once and not grammar.now.search(text)
             spoken = grammar.words(text)
             for one in filter(None, (spoken, _without_inner_places(spoken, told.edges[clause.start() : clause.end()]))):
-                yield from _of_clause(_Clause(told, text, clause.start(), one, of_others), words)
-            of_others = not grammar.own.search(text) and (of_others or bool(grammar.others_first.match(text)))
+                yield from _of_clause(_Clause(told, text, clause.start(), one, of_others, of_once), words)
+            of_once = of_once or bool(grammar.once.search(text))
+            opens = person == "third" and clause.start() == 0  # whoever it names there, it is the persona
+            persona = opens or grammar.own.search(text)
+            of_others = not persona and (of_others or bool(grammar.others_first.match(text)))
 
 
 def _without_inner_places(words: list[Word], edges: list[Edge]) -> list[Word]:
@@ -247,7 +256,7 @@ def _stated(clause: _Clause, start: int, end: int, grammar: Grammar, cue: Cue | 
     """Whether the clause states it of the persona, now."""
     begins = max((m.end() for m in grammar.fresh.finditer(clause.text) if m.end() <= start), default=0)
     left, right = clause.text[begins:start], clause.text[end:]
-    if grammar.doubt.search(left) or (cue and not grammar.is_whole(right, cue.noun)):
+    if grammar.doubt.search(left) or (cue and (clause.of_once or not grammar.is_whole(right, cue.noun))):
         return False
     if cue and ((cue.bare and not grammar.before.match(left)) or (cue.alone and not clause.is_all(start, end))):
         return False

@@ -1,7 +1,7 @@
 """Pins and withheld dimensions beside the labels of a reader who has not seen the cues.
 
     python tests/personas/score_pins.py en test      # figures, and those of each dimension
-    python tests/personas/score_pins.py zh fresh     # everyday descriptions: all; or "fresh dev", "fresh test"
+    python tests/personas/score_pins.py zh fresh     # everyday descriptions: all; or "fresh dev", test, later
 
 A label file has, for each row of a part ("dev", "test"), the dimensions that its prose touches: with the value that
 it states, or null. A right pin has that value; a wrong one has another, or none was stated. A touched dimension is
@@ -82,7 +82,7 @@ def labels(language: str) -> dict[str, dict[str, Labels]]:
 def fresh(*parts: str) -> dict[str, Score]:
     """The score of each dimension on everyday Chinese descriptions, of these parts or of all."""
     read = labels("zh_fresh")
-    rows = {row: label for part in parts or ("dev", "test") for row, label in read[part].items()}
+    rows = {row: label for part in parts or ("dev", "test", "later") for row, label in read[part].items()}
     lines = Path(__file__).with_name("prose_zh_fresh.jsonl").read_text(encoding="utf-8").splitlines()
     return score(rows, (), {seed["id"]: seed["prose"] for seed in map(json.loads, lines)}, bundled(), "zh")
 

@@ -157,9 +157,21 @@ def test_every_cue_pins_its_own_value_where_it_stands_alone(language: str) -> No
     assert missed == []
 
 
-def test_a_place_that_is_a_whole_clause_after_another_one_is_home() -> None:
-    assert found("她四十岁，柳州，开了家面馆。")[0]["region"] == "southwest_china"
-    assert "region" not in found("柳州，凌晨四点，街上没有人。")[0]
+def test_a_place_that_is_a_whole_clause_is_where_one_is_or_comes_from() -> None:
+    pins, unsure = found("她四十岁，柳州，开了家面馆。")
+    assert ("region" in pins, "region" in unsure) == (False, True)
+    assert found("她四十岁，柳州的，开了家面馆。")[0]["region"] == "southwest_china"
+
+
+def test_whom_prose_begins_with_is_the_persona() -> None:
+    pins, _ = found("新手妈妈的月嫂阿姨，五十岁，四川资阳人。")
+    assert pins == {"age_band": "middle_aged", "region": "sichuan_chongqing"}
+    assert "age_band" not in found("我女儿叫小满，五岁，爱画画。")[0]
+
+
+def test_what_was_once_is_told_up_to_what_is_now() -> None:
+    assert "pace_of_life" not in found("以前在出版社做美编，天天加班，后来就走了。")[0]
+    assert found("以前在广州，现在是护士。")[0]["occupation"] == "nurse"
 
 
 def test_one_family_of_words_pins_what_the_other_does() -> None:

@@ -82,7 +82,7 @@ def _line(record: Record, unsaid: Mapping[str, str]) -> tuple[bytes, str]:
         return b"", f"no text to be the prose; it has {', '.join(record.data)[:200] or 'nothing'}"
     row = {**record.data}
     for field, value in {"source": record.source, "licence": "unknown", "author_kind": "unknown", **unsaid}.items():
-        if not row.get(field):
+        if row.get(field) in (None, ""):
             row[field] = value
     try:
         line = _json({field: row.pop(field) for field in FIELDS if field in row} | row)
