@@ -202,12 +202,15 @@ class Desk {
   }
 
   button(key) {
-    const onclick = (event) => {
-      event.currentTarget.blur();
-      this.act(() => key.run(key.keys[0]));
-    };
-    const props = { type: "button", class: "key", id: `do-${key.word}`, onclick };
+    const props = { type: "button", class: "key", id: `do-${key.word}`, onclick: this.clicked(() => key.run(key.keys[0])) };
     return h("button", props, this.keycap(key.keys[0]), this.t(key.word));
+  }
+
+  clicked(run) {
+    return (event) => {
+      event.currentTarget.blur();
+      this.act(run);
+    };
   }
 
   keycap(name) {
@@ -278,23 +281,6 @@ class Desk {
     await app.enter(answer);
     this.ready = true;
     this.frame();
-  }
-
-  // Agreement, as every app shows it
-
-  async showAgreement() {
-    const found = await this.call("agreement");
-    const figure = (x) => (x === null ? "–" : x.toFixed(3));
-    const row = (cell, ...texts) => h("tr", {}, texts.map((text) => h(cell, {}, text)));
-    const heads = ["annotator", "annotator", "both_judged", "judged_alike", "kappa"].map((word) => this.t(word));
-    const pairs = found.pairs.map((p) => row("td", p.a, p.b, p.units, p.same, figure(p.kappa)));
-    const figures = h(
-      "div", { class: "figures" },
-      h("p", { class: "figure" }, h("b", { id: "alpha" }, figure(found.alpha)), this.t("alpha")),
-      h("p", { class: "note" }, this.t("alpha_says", { units: found.units })),
-      pairs.length > 0 && h("table", {}, row("th", ...heads), pairs),
-    );
-    this.open(this.t("agreement"), figures);
   }
 }
 

@@ -1,6 +1,6 @@
 """What the annotators' apps share: a widget that is the whole page, and answers its front end's calls.
 
-The front end (desk.js, then <app>.*.js, then <app>.js, as one module) has the keyboard, the wording in both languages
+The front end (desk*.js, then <app>.*.js, then <app>.js, as one module) has the keyboard, the wording in both languages
 and who is at work; what it asks, Python answers, one call at a time. An app hands in `enter`: from an annotator's name
 to the calls that this annotator may make. The wording stands in desk.toml and <app>.toml, a phrase a line, English and
 Chinese.
@@ -46,7 +46,7 @@ class Desk(anywidget.AnyWidget):
         self._enter = enter
         self._calls: Calls = {"enter": self._come_in}
         super().__init__(
-            _esm=beside("desk.js") + "".join(beside(path.name) for path in sorted(HERE.glob(f"{app}*.js"))),
+            _esm="".join(beside(path.name) for part in ("desk", app) for path in sorted(HERE.glob(f"{part}*.js"))),
             _css=beside("desk.css") + beside(f"{app}.css"),
             start={"known": known, "words": words(app), **{k: str(given.get(k) or "") for k in ("who", "language")}},
         )

@@ -16,7 +16,7 @@ const svg = (tag, attributes, ...children) => {
 const drawing = {
   drawClip() {
     const { language, text, told } = this.shown;
-    const words = h("p", { class: "words", lang: language }, told ? this.said(told.text_tagged) : text);
+    const words = h("p", { class: "words", lang: language }, told ? cued(told.text_tagged) : text);
     return [words, this.picture && this.drawPicture(this.picture)].filter(Boolean);
   },
 
@@ -72,19 +72,6 @@ const drawing = {
     };
     const sounds = told.made_events.map((e) => place("sound", e.start_s, e.end_s, h("em", { class: "cue" }, desk.t(`cue_${e.type}`))));
     return [...(told.meas_pauses ?? []).map((p) => place("silence", p.start_s, p.end_s)), ...sounds];
-  },
-
-  // Inline cues as words of their own; a doubled brace is a brace.
-  said(text) {
-    const cue = (name, value) => {
-      const kind = ["cue", "emotion", "speed", "volume"].find((kind) => `${kind}_${name}` in desk.start.words);
-      return h("em", { class: "cue" }, kind ? desk.t(`${kind}_${name}`) : name, value && name === "pause" && ` ${value} s`);
-    };
-    return text.split(/(\{\{|\}\}|\{[a-z_]+(?::[\d.e-]+)?\})/).filter(Boolean).map((part) => {
-      if (part === "{{" || part === "}}") return part[0];
-      const [, name, value] = part.match(/^\{([a-z_]+):?(.*)\}$/) ?? [];
-      return name ? cue(name, value) : part;
-    });
   },
 
   // What was wanted beside what came
@@ -152,10 +139,7 @@ const drawing = {
     ].filter(Boolean);
   },
 
-  drawAgreement(people, machine) {
-    const figure = (x) => (x === null || x === undefined ? "–" : x.toFixed(3));
-    const row = (cell, ...texts) => h("tr", {}, texts.map((text) => h(cell, {}, text)));
-    const heads = (...words) => row("th", ...words.map((word) => desk.t(word)));
+  drawAgreement({ people, machine }) {
     const alphas = Object.entries(people).map(([question, { units, alpha }]) => h(
       "p", { class: "figure", id: `alpha-${question}` }, h("b", {}, figure(alpha)), desk.t(question), h("small", {}, desk.t("judged_twice", { n: units })),
     ));

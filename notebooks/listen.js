@@ -7,34 +7,24 @@ KEYCAPS.Backspace = "⌫";
 const FIRST = { search: "", status: "todo", language: "", engine: "", emotion: "", failing: false };
 
 const app = {
+  ...queueing,
   ...drawing,
-  title: "title",
   sound: new Audio(),
+  id: () => app.shown.utterance_id,
 
   async enter(answer) {
-    const { n, filters } = desk.kept("place") ?? { filters: { ...FIRST } };
-    Object.assign(this, answer, { filters, body: null, shown: null, picture: null, loud: 0 });
-    this.asked = Object.keys(this.questions);
-    await this.find(n);
-  },
-
-  async find(wanted) {
-    this.queue = await desk.call("find", this.filters);
-    if (wanted !== undefined && !this.queue.includes(wanted)) this.queue.unshift(wanted);
-    this.at = Math.max(this.queue.indexOf(wanted), 0);
-    await this.show();
+    Object.assign(this, { shown: null, picture: null, asked: Object.keys(answer.questions) });
+    await this.begin(answer, FIRST);
   },
 
   async show() {
     const n = this.queue[this.at];
     const heard = this.shown?.n === n && this.picture; // the same clip, which is playing perhaps
     if (!heard) this.hush();
-    this.shown = n === undefined ? null : await desk.call("show", { n });
+    await this.look();
     if (!heard) this.picture = this.shown && (await this.load(n));
-    if (this.shown) this.progress = this.shown.progress;
     this.answers = this.done ? this.shown.mine.heard : (this.draft?.get() ?? {});
     this.asking = this.asked.find((question) => !(question in this.answers)) ?? null;
-    desk.keep("place", { n, filters: this.filters });
     if (!this.body) return;
     desk.redraw();
     this.side.scrollTop = 0;
@@ -52,10 +42,7 @@ const app = {
     }
   },
 
-  async go(at) {
-    if (at < 0 || at > this.queue.length || (at === this.queue.length && !this.shown)) return;
-    this.at = at;
-    await this.show();
+  arrived() {
     if (this.picture && !this.done) this.play();
   },
 
@@ -89,37 +76,6 @@ const app = {
     return this.body;
   },
 
-  search() {
-    let pause = 0;
-    const look = () => {
-      clearTimeout(pause);
-      pause = 0;
-      this.filters.search = field.value;
-      desk.act(() => this.find());
-    };
-    const field = h("input", {
-      type: "search", id: "search", placeholder: desk.t("search_in"), value: this.filters.search, oncompositionend: look,
-      oninput: (event) => {
-        clearTimeout(pause);
-        if (!event.isComposing) pause = setTimeout(look, 120);
-      },
-      onblur: () => pause && look(), // before any key that follows
-      onkeydown: (event) => event.key === "Enter" && !event.isComposing && field.blur(),
-    });
-    return field;
-  },
-
-  filter(name, options, read = (value) => value) {
-    const onchange = (event) => {
-      this.filters[name] = read(event.target.value);
-      event.target.blur();
-      desk.act(() => this.find());
-    };
-    const option = ([value, text]) => h("option", { value, selected: read(value) === this.filters[name] }, text);
-    const said = { title: desk.t(name), ariaLabel: desk.t(name) };
-    return h("select", { id: `filter-${name}`, ...said, onchange }, options.map(option));
-  },
-
   redraw() {
     const { shown, at, queue } = this;
     this.place.textContent = shown ? desk.t("place", { at: at + 1, n: queue.length.toLocaleString() }) : "";
@@ -130,19 +86,12 @@ const app = {
     this.follow();
   },
 
-  drawEmpty() {
-    return h("p", { class: "empty" }, desk.t(this.queue.length ? "queue_done" : "nothing_found"));
-  },
-
   drawQuestion(question) {
     const asking = question === this.asking && !this.done;
     const chip = (value, n) => {
       const key = this.digit(question, n);
       const chosen = this.answers[question] === value;
-      const onclick = (event) => {
-        event.currentTarget.blur();
-        desk.act(() => this.answer(question, value));
-      };
+      const onclick = desk.clicked(() => this.answer(question, value));
       const props = { type: "button", class: chosen ? "chip chosen" : "chip", disabled: this.done, ariaPressed: chosen, onclick };
       return h("button", { ...props, id: `${question}-${value}` }, asking && desk.keycap(key), desk.t(`${question}_${value}`));
     };
@@ -156,20 +105,6 @@ const app = {
     return [...mine.comments.map((comment) => h("q", {}, comment)), note].filter(Boolean);
   },
 
-  header() {
-    const { by, total, once, twice } = this.progress;
-    const width = total ? (100 * by[desk.who]) / total : 0;
-    const each = Object.entries(by).map(([who, n]) => `${who} ${n}`).join("\n");
-    return [
-      h(
-        "div", { class: "progress" }, h("div", { class: "bar" }, h("i", { style: `width: ${width}%` })),
-        h("span", { id: "mine" }, desk.t("mine", { n: by[desk.who], total: total.toLocaleString() })),
-        h("span", { id: "everybody", title: each }, desk.t("everybody", { once, twice })),
-      ),
-      h("button", { class: "quiet", onclick: () => desk.act(() => this.agreement()) }, desk.t("agreement")),
-    ];
-  },
-
   // What one can do
 
   digit(question, n) {
@@ -179,8 +114,6 @@ const app = {
   keys() {
     const { asking, done } = this;
     const there = Boolean(this.shown);
-    const field = desk.root.getRootNode().activeElement;
-    const key = (keys, word, run, when = true, bar = true, holds = false) => ({ keys, word, run, when, bar, holds });
     const answers = there && !done && asking ? this.questions[asking] : [];
     const ready = there && !done && !asking;
     return [
@@ -190,15 +123,9 @@ const app = {
       key(["Enter"], "save", () => this.decide({ verdict: "heard", heard: this.answers }), ready),
       key(["s"], "skip", () => this.decide({ verdict: "skip" }), there && !done),
       key(["c"], "comment", () => this.askComment(), there),
-      key(["u", "Ctrl+z"], "undo", () => this.undo()),
-      key(done ? ["Enter", "j", "ArrowDown"] : ["j", "ArrowDown"], "next", () => this.go(this.at + 1), true, true, true),
-      key(["k", "ArrowUp"], "previous", () => this.go(this.at - 1), true, true, true),
+      ...this.going(...(done ? ["Enter"] : [])),
       key(["/"], "search", () => desk.root.querySelector("#search").select()),
-      key(["PageDown"], "page_down", () => this.side.scrollBy(0, 0.8 * this.side.clientHeight), done, false, true),
-      key(["PageUp"], "page_up", () => this.side.scrollBy(0, -0.8 * this.side.clientHeight), done, false, true),
-      key(["f"], "refresh", () => this.find(), true, false),
-      key(["g"], "agreement", () => this.agreement(), true, false),
-      key(["Escape"], "leave_field", () => field.blur(), Boolean(field), false),
+      ...this.reading([this.side], done),
     ];
   },
 
@@ -220,41 +147,10 @@ const app = {
 
   async decide(act) {
     const { draft } = this;
-    const { progress } = await desk.call("decide", { n: this.shown.n, ...act });
-    this.progress = progress;
+    this.took(await desk.call("decide", { n: this.shown.n, ...act }));
     if (act.verdict === "heard") draft.clear();
     desk.say(desk.t(`said_${act.verdict}`));
     await (act.verdict === "skip" ? this.go(this.at + 1) : this.show());
-  },
-
-  async undo() {
-    const undone = await desk.call("undo");
-    if (undone.n === undefined) return desk.say(desk.t("nothing_to_undo"));
-    if (!this.queue.includes(undone.n)) this.queue.splice(this.at, 0, undone.n);
-    this.at = this.queue.indexOf(undone.n);
-    await this.show();
-    return desk.say(desk.t("said_undo", { what: desk.t(undone.verdict) }));
-  },
-
-  askComment() {
-    const draft = desk.draft("comment", this.shown.utterance_id);
-    const text = h("textarea", { id: "comment-text", rows: 5, value: draft.get() ?? "", oninput: () => draft.set(text.value) });
-    const send = async () => {
-      const comment = text.value.trim();
-      if (!comment) return;
-      desk.close();
-      await this.decide({ verdict: "comment", comment });
-      draft.clear();
-    };
-    const save = { keys: ["Ctrl+Enter"], word: "save", run: send };
-    desk.open(desk.t("comment_title"), h("div", {}, text, desk.button(save)), [save]);
-    text.focus();
-  },
-
-  async agreement() {
-    if (!this.progress.by[desk.who]) return desk.say(desk.t("agreement_first"));
-    const { people, machine } = await desk.call("agreement");
-    return desk.open(desk.t("agreement"), this.drawAgreement(people, machine));
   },
 
   // The sound, and the line that follows it

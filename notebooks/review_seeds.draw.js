@@ -3,7 +3,7 @@
 
 const drawing = {
   drawSeed() {
-    if (!this.shown) return [h("p", { class: "empty" }, desk.t(this.queue.length ? "queue_done" : "nothing_found"))];
+    if (!this.shown) return [this.drawEmpty()];
     const seed = this.shown.seed;
     const licence = seed.licence === "unknown" ? desk.t("no_licence") : seed.licence;
     const meta = [seed.seed_id, desk.t(seed.language), desk.t(seed.author_kind), seed.source, licence].filter(Boolean);

@@ -9,40 +9,29 @@ const UNSETTLED = { ...FIRST, status: "disputed", order: "given" };
 const judged = (mark) => /approve|reject/.test(mark ?? "");
 
 const app = {
+  ...queueing,
   ...drawing,
   ...editing,
-  title: "title",
+  anytime: true, // agreement is shown to whoever asks
+  id: () => app.shown.seed.seed_id,
+  name: () => app.shown.seed.name || app.id(),
 
   async enter(answer) {
-    const { n, filters, settling } = desk.kept("place") ?? { filters: { ...FIRST }, settling: false };
-    Object.assign(this, answer, { marks: new Map(answer.marks), revealed: new Set(), filters, settling, body: null });
-    await this.find(n);
+    const settling = desk.kept("settling") ?? false;
+    Object.assign(this, { revealed: new Set(), settling });
+    await this.begin({ ...answer, marks: new Map(answer.marks) }, FIRST);
   },
 
-  // The queue: found anew when it is asked for, never by a decision
-
-  async find(wanted) {
-    this.queue = await desk.call("find", this.settling ? UNSETTLED : this.filters);
-    if (wanted !== undefined && !this.queue.includes(wanted)) this.queue.unshift(wanted);
-    this.at = Math.max(this.queue.indexOf(wanted), 0);
-    await this.show();
+  sought() {
+    return this.settling ? UNSETTLED : this.filters;
   },
 
   async show() {
-    const n = this.queue[this.at];
-    this.shown = n === undefined ? null : await desk.call("show", { n });
-    if (this.shown) this.progress = this.shown.progress;
+    await this.look();
     this.form = null;
-    desk.keep("place", { n, filters: this.filters, settling: this.settling });
     if (!this.body) return;
     desk.redraw();
     this.page.scrollTop = 0;
-  },
-
-  async go(at) {
-    if (at < 0 || at > this.queue.length || (at === this.queue.length && !this.shown)) return;
-    this.at = at;
-    await this.show();
   },
 
   onward() {
@@ -55,30 +44,13 @@ const app = {
   // What is on the page
 
   build() {
-    let pause = 0;
-    const look = () => {
-      clearTimeout(pause);
-      pause = 0;
-      this.filters.search = search.value;
-      desk.act(() => this.find());
-    };
-    const search = h("input", {
-      type: "search", id: "search", placeholder: desk.t("search_in"), value: this.filters.search,
-      oncompositionend: look,
-      oninput: (event) => {
-        clearTimeout(pause);
-        if (!event.isComposing) pause = setTimeout(look, 120);
-      },
-      onblur: () => pause && look(), // before any key that follows
-      onkeydown: (event) => event.key === "Enter" && !event.isComposing && search.blur(),
-    });
     const filters = [
       this.filter("status", STATUSES.map((status) => [status, desk.t(`status_${status}`)])),
       this.filter("order", ORDERS.map((order) => [order, desk.t(`order_${order}`)])),
       this.filter("flag", [["", desk.t("any_flag")], ...this.kinds.map((kind) => [kind, this.named([kind])])]),
       this.filter("language", [["", desk.t("any_language")], ["zh", desk.t("zh")], ["en", desk.t("en")]]),
     ];
-    this.filterBox = h("div", { class: "filters" }, search, filters);
+    this.filterBox = h("div", { class: "filters" }, this.search(), filters);
     const how = h("p", { class: "note" }, desk.t("settle_how"));
     this.settleBox = h("div", { class: "filters" }, h("h2", {}, desk.t("settle")), how);
     this.count = h("div", { class: "found" });
@@ -89,17 +61,6 @@ const app = {
     const nav = h("nav", {}, h("div", {}, this.filterBox, this.settleBox), this.count, this.list);
     this.body = h("main", { class: "review" }, nav, this.page, this.side);
     return this.body;
-  },
-
-  filter(name, options) {
-    const onchange = (event) => {
-      this.filters[name] = event.target.value;
-      event.target.blur();
-      desk.act(() => this.find());
-    };
-    const option = ([value, text]) => h("option", { value, selected: value === this.filters[name] }, text);
-    const said = { title: desk.t(name), ariaLabel: desk.t(name) };
-    return h("select", { id: `filter-${name}`, ...said, onchange }, options.map(option));
   },
 
   redraw() {
@@ -143,22 +104,6 @@ const app = {
     );
   },
 
-  header() {
-    const { by, total, once, twice, disputed } = this.progress;
-    const mine = by[desk.who];
-    const width = total ? (100 * mine) / total : 0;
-    const each = Object.entries(by).map(([who, n]) => `${who} ${n}`).join("\n");
-    return [
-      h(
-        "div", { class: "progress" }, h("div", { class: "bar" }, h("i", { style: `width: ${width}%` })),
-        h("span", { id: "mine" }, desk.t("mine", { n: mine, total: total.toLocaleString() })),
-        h("span", { id: "everybody", title: each }, desk.t("everybody", { once, twice })),
-        h("span", { id: "disputes" }, desk.t("disputes", { n: disputed })),
-      ),
-      h("button", { class: "quiet", onclick: () => desk.act(() => desk.showAgreement()) }, desk.t("agreement")),
-    ];
-  },
-
   get hidden() {
     return this.shown?.distressing && !this.revealed.has(this.shown.n);
   },
@@ -181,9 +126,7 @@ const app = {
     const there = Boolean(this.shown);
     const read = there && !this.hidden;
     const settle = this.canSettle;
-    const field = desk.root.getRootNode().activeElement;
     const approve = settle ? { verdict: "settle", settled: "approve" } : { verdict: "approve" };
-    const key = (keys, word, run, when = true, bar = true, holds = false) => ({ keys, word, run, when, bar, holds });
     return [
       key(["Enter", " "], "reveal", () => this.reveal(), there && this.hidden),
       key(["a"], settle ? "settle_approve" : "approve", () => this.decide(approve), read),
@@ -191,16 +134,10 @@ const app = {
       key(["e"], "edit", () => this.openForm(), read),
       key(["c"], "comment", () => this.askComment(), read),
       key(["s"], "skip", () => this.decide({ verdict: "skip" }), there && !settle),
-      key(["u", "Ctrl+z"], "undo", () => this.undo()),
-      key(["j", "ArrowDown"], "next", () => this.go(this.at + 1), true, true, true),
-      key(["k", "ArrowUp"], "previous", () => this.go(this.at - 1), true, true, true),
+      ...this.going(),
       key(["/"], "search", () => desk.root.querySelector("#search").select(), !this.settling),
       key(["m"], this.settling ? "leave_settling" : "settle", () => this.turn(!this.settling)),
-      key([" ", "PageDown"], "page_down", () => this.turnPage(0.8), read, false, true),
-      key(["PageUp"], "page_up", () => this.turnPage(-0.8), read, false, true),
-      key(["f"], "refresh", () => this.find(), true, false),
-      key(["g"], "agreement", () => desk.showAgreement(), true, false),
-      key(["Escape"], "leave_field", () => field.blur(), Boolean(field), false),
+      ...this.reading([this.page, this.side], read, " "),
       key(Object.keys(this.versions), "choose_version", (n) => this.choose(Number(n)), this.versions.length > 0, false),
     ];
   },
@@ -212,11 +149,8 @@ const app = {
 
   turn(settling) {
     this.settling = settling;
+    desk.keep("settling", settling);
     return this.find();
-  },
-
-  turnPage(share) {
-    for (const pane of [this.page, this.side]) pane.scrollBy(0, share * pane.clientHeight);
   },
 
   async choose(n) {
@@ -226,7 +160,7 @@ const app = {
 
   // Whether it was taken: an edit may be none that leaves a seed.
   async decide(act) {
-    const { n, seed, version } = this.shown;
+    const { n, version } = this.shown;
     const done = await desk.call("decide", { n, version, ...act });
     if (done.unfit) {
       const { kind, about } = done.unfit;
@@ -234,7 +168,7 @@ const app = {
       return false;
     }
     this.took(done);
-    desk.say(desk.t(`said_${act.verdict}`, { name: seed.name || seed.seed_id }));
+    desk.say(desk.t(`said_${act.verdict}`, { name: this.name() }));
     const stays = ["edit", "comment"].includes(act.verdict) || (this.settling && judged(act.verdict));
     await (stays ? this.show() : this.onward());
     return true;
@@ -243,16 +177,6 @@ const app = {
   took({ n, mark, progress }) {
     this.marks.set(n, mark);
     this.progress = progress;
-  },
-
-  async undo() {
-    const undone = await desk.call("undo");
-    if (undone.n === undefined) return desk.say(desk.t("nothing_to_undo"));
-    this.took(undone);
-    if (!this.queue.includes(undone.n)) this.queue.splice(this.at, 0, undone.n);
-    await this.go(this.queue.indexOf(undone.n));
-    const [id, name] = this.rows[undone.n];
-    return desk.say(desk.t("said_undo", { what: desk.t(undone.verdict), name: name || id }));
   },
 
   askReason() {
@@ -275,21 +199,5 @@ const app = {
     const form = h("form", { onsubmit }, h("p", { class: "note" }, desk.t("reject_note")), buttons, note);
     const write = { keys: ["n"], word: "write_note", run: () => note.focus() };
     desk.open(desk.t("reject_title", { name: this.shown.seed.name }), form, [...keys, write]);
-  },
-
-  askComment() {
-    const draft = desk.draft("comment", this.shown.seed.seed_id);
-    const oninput = () => draft.set(text.value);
-    const text = h("textarea", { id: "comment-text", rows: 5, value: draft.get() ?? "", oninput });
-    const send = async () => {
-      const comment = text.value.trim();
-      if (!comment) return;
-      desk.close();
-      await this.decide({ verdict: "comment", comment });
-      draft.clear();
-    };
-    const save = { keys: ["Ctrl+Enter"], word: "save", run: send };
-    desk.open(desk.t("comment_title", { name: this.shown.seed.name }), h("div", {}, text, desk.button(save)), [save]);
-    text.focus();
   },
 };

@@ -18,6 +18,14 @@ from typing import Any
 import pytest
 
 CHROMIUM = shutil.which("chromium")
+KEYDOWN = "({key, ...how}) => void document.body.dispatchEvent(new KeyboardEvent('keydown', {key, ...how}))"
+TELL = """() => {
+    const play = HTMLMediaElement.prototype.play;
+    HTMLMediaElement.prototype.play = function () {
+        this.addEventListener("ended", () => console.log("heard", this.duration.toFixed(1)), { once: true });
+        return play.call(this);
+    };
+}"""
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -83,7 +91,7 @@ class Person:
 
     def __init__(self, browser: Any, url: str, who: str = "", locale: str = "en-GB") -> None:
         self.page = browser.new_context(viewport={"width": 1280, "height": 800}, locale=locale).new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(30_000)  # of a machine that has other things to do
         self.requests: list[str] = []
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(url)
@@ -102,6 +110,30 @@ class Person:
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)
+
+    def press_composing(self, key: str) -> None:
+        """A key as the page hears it while an input method composes; older ones tell by its number alone."""
+        for how in ({"isComposing": True}, {"keyCode": 229}):
+            self.page.evaluate(KEYDOWN, {"key": key, "bubbles": True, "composed": True, "cancelable": True, **how})
+
+    def compose(self, *shown: str) -> None:
+        """Types with an input method: what it shows by and by, the last of which is taken."""
+        client = self.page.context.new_cdp_session(self.page)
+        for text in shown:
+            at = {"selectionStart": len(text), "selectionEnd": len(text)}
+            client.send("Input.imeSetComposition", {"text": text, **at})
+        client.send("Input.insertText", {"text": shown[-1]})
+
+    def hears(self, key: str) -> str:
+        """The length of the sound that a key plays, told when it has ended."""
+        with self.page.expect_event("console", lambda line: line.text.startswith("heard"), timeout=5000) as said:
+            self.page.evaluate(TELL)
+            self.press(key)
+        return str(said.value.text)
+
+    def leave(self) -> None:
+        """A page left open would come back to a server that is started again."""
+        self.page.context.close()
 
     def text(self, where: str) -> str:
         return str(self.page.locator(where).first.inner_text())

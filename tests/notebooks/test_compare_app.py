@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Person, Server, chromium
+from browsing import Person, Server
 from small_runs import typed
 from some_pairs import CARDS, PICKS, TALK, file_of_pairs, run_of_pairs
 
 from persona_forge.desks import questions
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 RIGHT = {language: replies[0][:8] for language, (_, _, replies) in TALK.items()}
 
 
 def compare(path: Path, *more: str) -> Server:
     return Server("-m", "persona_forge.cli", "app", "compare", str(path), "--no-browser", *more, "--port")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +34,12 @@ def server(run: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
+def page(browser: Any, server: Server) -> Person:
+    """One page, at which others take their seat."""
+    return Person(browser, server.url)
+
+
+@pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file_of_pairs(tmp_path_factory.mktemp("talk") / "talk.jsonl")
 
@@ -50,6 +48,11 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def talk_server(talk: Path) -> Iterator[Server]:
     with compare(talk, "--language", "en") as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def talk_page(browser: Any, talk_server: Server) -> Person:
+    return Person(browser, talk_server.url)
 
 
 def told(folder: Path, who: str) -> list[dict[str, Any]]:
@@ -74,8 +77,9 @@ def picked(person: Person, key: str, n: int) -> None:
     person.sees("#mine", f" {n} / {PICKS}")
 
 
-def test_replies_are_picked_skipped_and_taken_back_by_keyboard_alone(browser: Any, server: Server, run: Path) -> None:
-    mei = Person(browser, server.url, "Mei")
+def test_replies_are_picked_skipped_and_taken_back_by_keyboard_alone(page: Person, server: Server, run: Path) -> None:
+    mei = page
+    mei.enter("Mei")
     mei.sees(".talk", "you're a program")
     mei.sees("aside", CARDS["en"][:20])
     mei.sees(".scene", "with a shaky voice")
@@ -104,11 +108,12 @@ def test_replies_are_picked_skipped_and_taken_back_by_keyboard_alone(browser: An
     assert [url for url in mei.requests if not url.startswith((server.url, "data:", "blob:"))] == []
 
 
-def test_nothing_on_the_page_tells_which_reply_is_thought_right(browser: Any, server: Server) -> None:
-    eva = Person(browser, server.url, "Eva")
+def test_nothing_on_the_page_tells_which_reply_is_thought_right(page: Person) -> None:
+    eva = page
+    eva.enter("Eva")
     eva.sees(".talk", "you're a program")
-    page = eva.page.locator(".desk").inner_html()
-    assert not re.search(r"right-\d|wrong-\d|chosen|rejected|you_are_an_ai|admits_no_ai", page)
+    shown = eva.page.locator(".desk").inner_html()
+    assert not re.search(r"right-\d|wrong-\d|chosen|rejected|you_are_an_ai|admits_no_ai", shown)
     left = []
     for n in range(PICKS):
         eva.sees(".place", f"{n + 1} of 8")
@@ -120,25 +125,18 @@ def test_nothing_on_the_page_tells_which_reply_is_thought_right(browser: Any, se
 def test_shortcuts_sleep_while_an_input_method_composes(browser: Any, server: Server, run: Path) -> None:
     lin = Person(browser, server.url, "林", locale="zh-CN")
     lin.sees("header", "哪一句更像本人")
-    composing = """({key, ...how}) => {
-        const event = new KeyboardEvent("keydown", { key, bubbles: true, composed: true, cancelable: true, ...how });
-        document.body.dispatchEvent(event);
-    }"""
-    for how in ({"isComposing": True}, {"keyCode": 229}):
-        lin.page.evaluate(composing, {"key": "t", **how})
+    lin.press_composing("t")
     lin.press("c")
-    client = lin.page.context.new_cdp_session(lin.page)
-    for text in ("t", "tai", "太顺"):
-        client.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
-    client.send("Input.insertText", {"text": "太顺"})
+    lin.compose("t", "tai", "太顺")
     lin.press("Control+Enter")
     lin.sees(".views", "太顺")
     assert picks(run / "events", "林") == ["comment"]
     picked(lin, "t", 1)
 
 
-def test_sounds_are_played_where_both_replies_have_one(browser: Any, server: Server, run: Path) -> None:
-    ana = Person(browser, server.url, "Ana")
+def test_sounds_are_played_where_both_replies_have_one(page: Person, run: Path) -> None:
+    ana = page
+    ana.enter("Ana")
     ana.page.select_option("#filter-language", "en")
     ana.sees(".place", "of 4")
     order = [q.pair_id for q in questions(run) if q.language == "en"]
@@ -146,16 +144,7 @@ def test_sounds_are_played_where_both_replies_have_one(browser: Any, server: Ser
         ana.press("j")
     ana.sees(".place", f"{order.index('pair-0') + 1} of 4")
     assert ana.page.locator(".reply .speaker").count() == 2
-    with ana.page.expect_event("console", timeout=5000) as said:
-        ana.page.evaluate("""() => {
-            const play = HTMLMediaElement.prototype.play;
-            HTMLMediaElement.prototype.play = function () {
-                this.addEventListener("ended", () => console.log("heard", this.duration.toFixed(1)), { once: true });
-                return play.call(this);
-            };
-        }""")
-        ana.press("q")
-    assert said.value.text == "heard 0.3"
+    assert ana.hears("q") == "heard 0.3"
     ana.page.select_option("#filter-language", "zh")
     ana.sees(".talk", "你其实就是个程序吧")
     for n in range(4):
@@ -164,16 +153,16 @@ def test_sounds_are_played_where_both_replies_have_one(browser: Any, server: Ser
         ana.press("j")
 
 
-def test_two_annotators_are_blind_to_each_other_and_then_compared(
-    browser: Any, talk: Path, talk_server: Server
-) -> None:
-    mei, tom = Person(browser, talk_server.url, "Mei"), Person(browser, talk_server.url, "Tom")
+def test_two_annotators_are_blind_to_each_other_and_then_compared(talk: Path, talk_page: Person) -> None:
+    mei = tom = talk_page
+    mei.enter("Mei")
     mei.press("g")
     mei.sees(".saying", "once you have judged pairs yourself")
     for n, key in enumerate(("t", "t", "b", "b"), 1):
         mei.press(key)
         mei.sees("#mine", f"Mine {n} / 4")
     mei.sees(".empty", "This queue is done")
+    tom.enter("Tom")
     tom.sees(".talk", "Question 0?")
     assert "Mei" not in tom.page.locator("main").inner_text()
     for n, key in enumerate(("t", "t", "b", "t"), 1):
@@ -189,15 +178,19 @@ def test_two_annotators_are_blind_to_each_other_and_then_compared(
     assert [json.loads(e["detail"])["blind"] for e in told(talk.with_name("talk.jsonl.events"), "Tom")][-1] is False
 
 
-def test_a_killed_server_loses_nothing_that_was_confirmed(browser: Any, talk: Path, talk_server: Server) -> None:
-    kai = Person(browser, talk_server.url, "Kai")
+def test_a_server_killed_while_nobody_did_anything_loses_nothing(
+    talk: Path, talk_server: Server, talk_page: Person
+) -> None:
+    kai = talk_page
+    kai.enter("Kai")
     kai.press("t")
     kai.sees("#mine", "Mine 1 / 4")
     talk_server.kill()
-    kai.press("b")
-    kai.sees(".saying", "The server does not answer")
-    with kai.page.expect_event("load"):
-        talk_server.start()
+    talk_server.start()
+    kai.page.clock.install()
+    with kai.page.expect_event("load"):  # the new server does not know the page, which then starts again
+        kai.press("b")
+        kai.page.clock.fast_forward(4000)  # as long as it waits to be heard
     kai.sees("#mine", "Mine 1 / 4")
     kai.sees(".talk", "Question 1?")
     assert picks(talk.with_name("talk.jsonl.events"), "Kai") == ["tie"]
@@ -219,16 +212,3 @@ def test_what_cannot_be_compared_is_refused_before_a_server_starts(
     said = typed("app", "compare", *words)
     assert said.returncode == 2
     assert says in said.stderr
-
-
-def test_every_phrase_that_the_compare_app_uses_is_there_in_both_languages() -> None:
-    phrases: dict[str, dict[str, str]] = {}
-    for name in ("desk", "compare_replies"):
-        phrases |= tomllib.loads((NOTEBOOKS / f"{name}.toml").read_text(encoding="utf-8"))
-    assert {
-        phrase for phrase, words in phrases.items() if sorted(words) != ["en", "zh"] or not all(words.values())
-    } == set()
-    code = (NOTEBOOKS / "compare_replies.js").read_text(encoding="utf-8")
-    used = set(re.findall(r'\bt\("(\w+)"', code)) | set(re.findall(r'key\(\[[^]]*\], "(\w+)"', code))
-    used |= {f"said_{x}" for x in ("left", "right", "tie", "both_bad", "skip", "comment")}
-    assert used - set(phrases) == set()

@@ -7,10 +7,11 @@ import tomllib
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
-from browsing import Person, Server, chromium
+from browsing import Person, Server
 from small_runs import typed
 
 from persona_forge.cli import apps
@@ -173,11 +174,8 @@ def test_what_is_no_run_is_refused_before_a_server_starts(tmp_path: Path) -> Non
 
 
 @pytest.fixture(scope="module")
-def page(small: Path) -> Iterator[Person]:
-    with (
-        Server("-m", "persona_forge.cli", "app", "explore", str(small), "--no-browser", "--port") as server,
-        chromium() as browser,
-    ):
+def page(small: Path, browser: Any) -> Iterator[Person]:
+    with Server("-m", "persona_forge.cli", "app", "explore", str(small), "--no-browser", "--port") as server:
         yield Person(browser, server.url)
 
 

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Person, Server, chromium
+from browsing import Person, Server
 from small_runs import typed
 from some_clips import CLIPS_HEARD, SECONDS, in_line, run_of_clips, told
 
 from persona_forge.speech.listen import QUESTIONS
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 ORDER = list(in_line()["utterance_id"])
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Any]:
-    with chromium() as chrome:
-        yield chrome
-
-
-@pytest.fixture
-def browser(opened: Any) -> Iterator[Any]:
-    """Without anybody at it: a page left open would come back to the server that is killed."""
-    yield opened
-    for context in opened.contexts:
-        context.close()
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +26,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(run: Path) -> Iterator[Server]:
     with Server("-m", "persona_forge.cli", "app", "listen", str(run), "--no-browser", "--port") as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, server: Server) -> Person:
+    """One page, at which others take their seat."""
+    return Person(browser, server.url)
 
 
 def judged(person: Person, keys: str, n: int) -> None:
@@ -57,8 +47,9 @@ def onward(person: Person, at: int) -> None:
     person.sees(".place", f"{at} of")
 
 
-def test_clips_are_judged_skipped_and_taken_back_by_keyboard_alone(browser: Any, server: Server, run: Path) -> None:
-    mei = Person(browser, server.url, "Mei")
+def test_clips_are_judged_skipped_and_taken_back_by_keyboard_alone(page: Person, server: Server, run: Path) -> None:
+    mei = page
+    mei.enter("Mei")
     mei.sees(".words", "Nobody came.")
     mei.sees("aside", "Shown once you have said what you hear")
     mei.press("3", "5", "Backspace", "1")
@@ -89,61 +80,48 @@ def test_clips_are_judged_skipped_and_taken_back_by_keyboard_alone(browser: Any,
     assert [url for url in mei.requests if not url.startswith((server.url, "data:", "blob:"))] == []
 
 
-def test_nothing_on_the_page_tells_what_was_wanted_before_the_verdict(browser: Any, server: Server) -> None:
-    eva = Person(browser, server.url, "Eva")
+def test_nothing_on_the_page_tells_what_was_wanted_before_the_verdict(page: Person) -> None:
+    eva = page
+    eva.enter("Eva")
     for n in range(CLIPS_HEARD):
         eva.sees(".place", f"{n + 1} of {CLIPS_HEARD}")
-        page = eva.page.locator("main article > :not(.filters):not(.ask)").all()
-        page = [part.inner_html() for part in page] + [eva.page.locator("aside").inner_html()]
-        assert not re.search(r"wished|kokoro|espeak|cue|sad|slow|angry|chosen|gate", "".join(page))
+        parts = eva.page.locator("main article > :not(.filters):not(.ask), aside").all()
+        shown = "".join(part.inner_html() for part in parts)
+        assert not re.search(r"wished|kokoro|espeak|cue|sad|slow|angry|chosen|gate", shown)
         eva.press("j")
 
 
 def test_shortcuts_sleep_while_an_input_method_composes(browser: Any, server: Server, run: Path) -> None:
     lin = Person(browser, server.url, "林", locale="zh-CN")
     lin.sees("header", "您听到了什么")
-    composing = """({key, ...how}) => {
-        const event = new KeyboardEvent("keydown", { key, bubbles: true, composed: true, cancelable: true, ...how });
-        document.body.dispatchEvent(event);
-    }"""
-    for how in ({"isComposing": True}, {"keyCode": 229}):
-        lin.page.evaluate(composing, {"key": "s", **how})
+    lin.press_composing("s")
     lin.press("c")
-    client = lin.page.context.new_cdp_session(lin.page)
-    for text in ("s", "sha", "沙哑"):
-        client.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
-    client.send("Input.insertText", {"text": "沙哑"})
+    lin.compose("s", "sha", "沙哑")
     lin.press("Control+Enter")
     lin.sees(".views", "沙哑")
     assert [(e["verdict"], e["comment"]) for e in told(run / "events", "林")] == [("comment", "沙哑")]
+    lin.leave()
 
 
-def test_a_clip_is_drawn_and_played(browser: Any, server: Server) -> None:
-    ana = Person(browser, server.url, "Ana")
+def test_a_clip_is_drawn_and_played(page: Person) -> None:
+    ana = page
+    ana.enter("Ana")
     ana.sees(".pitch", "150 Hz")
     assert ana.page.locator(".wave path").get_attribute("d").count("L") == 2 * 480
-    with ana.page.expect_event("console", lambda line: line.text.startswith("heard"), timeout=5000) as said:
-        ana.page.evaluate("""() => {
-            const play = HTMLMediaElement.prototype.play;
-            HTMLMediaElement.prototype.play = function () {
-                this.addEventListener("ended", () => console.log("heard", this.duration.toFixed(1)), { once: true });
-                return play.call(this);
-            };
-        }""")
-        ana.press(" ")
-    assert said.value.text == f"heard {SECONDS}"
+    assert ana.hears(" ") == f"heard {SECONDS}"
 
 
-def test_two_listeners_are_blind_to_each_other_and_then_compared(browser: Any, server: Server) -> None:
-    tom, kim = Person(browser, server.url, "Tom"), Person(browser, server.url, "Kim")
-    tom.press("g")
-    tom.sees(".saying", "once you have judged clips yourself")
-    for person, moods in ((tom, "3344"), (kim, "3343")):
+def test_two_listeners_are_blind_to_each_other_and_then_compared(page: Person) -> None:
+    for who, moods in (("Tom", "3344"), ("Kim", "3343")):
+        page.enter(who)
+        page.press("g")
+        page.sees(".saying", "once you have judged clips yourself")
         for n, mood in enumerate(moods, 1):
-            person.sees(".place", f"{n} of")
-            assert "Tom" not in person.text("main")
-            judged(person, f"{mood}33", n)
-            onward(person, n + 1)
+            page.sees(".place", f"{n} of")
+            assert "Tom" not in page.text("main")
+            judged(page, f"{mood}33", n)
+            onward(page, n + 1)
+    kim = page
     kim.press("k")
     kim.sees("aside .view", "Tom")
     kim.press("g")
@@ -151,12 +129,14 @@ def test_two_listeners_are_blind_to_each_other_and_then_compared(browser: Any, s
     cells = kim.page.locator("#pairs tr").filter(has_text="Kim · Tom").filter(has_text="Mood").locator("td")
     # 3 of 4 alike; by chance 2/4·3/4 + 2/4·1/4 = 1/2
     assert cells.all_inner_texts() == ["Mood", "Kim · Tom", "4", "3", "0.500"]
+    kim.press("Escape")
 
 
 def test_a_killed_server_loses_nothing_that_was_confirmed_nor_what_is_half_written(
-    browser: Any, server: Server, run: Path
+    page: Person, server: Server, run: Path
 ) -> None:
-    kai = Person(browser, server.url, "Kai")
+    kai = page
+    kai.enter("Kai")
     judged(kai, "111", 1)
     kai.press("Enter", "4")
     kai.sees("#emotion-angry.chosen", "angry")
@@ -191,15 +171,3 @@ def test_what_cannot_be_heard_is_refused_before_a_server_starts(
     said = typed("app", "listen", *words)
     assert said.returncode == 2
     assert says in said.stderr
-
-
-def test_every_phrase_that_the_listen_app_uses_is_there_in_both_languages() -> None:
-    phrases: dict[str, dict[str, str]] = {}
-    for name in ("desk", "listen"):
-        phrases |= tomllib.loads((NOTEBOOKS / f"{name}.toml").read_text(encoding="utf-8"))
-    assert {p for p, words in phrases.items() if sorted(words) != ["en", "zh"] or not all(words.values())} == set()
-    code = "".join((NOTEBOOKS / f"listen{part}.js").read_text(encoding="utf-8") for part in (".draw", ""))
-    used = set(re.findall(r'\bt\("(\w+)"', code)) | set(re.findall(r'key\([^"]*\[[^]]*\], "(\w+)"', code))
-    used |= set(re.findall(r'fact\("(\w+)"', code)) | {f"said_{x}" for x in ("heard", "skip", "comment")}
-    used |= {f"{question}_{answer}" for question, answers in QUESTIONS.items() for answer in answers}
-    assert used - set(phrases) == set()

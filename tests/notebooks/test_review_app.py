@@ -1,22 +1,17 @@
 """The review app as annotators meet it: its own command, its own server, a real browser, the keyboard."""
 
 import json
-import re
 import time
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Person, Server, chromium, events, review
+from browsing import Person, Server, events, review
 
 from persona_forge.dataset.events import EventLog
 from persona_forge.desks import adopt
-from persona_forge.personas.flags import KINDS
-from persona_forge.personas.review import REASONS
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SEEDS = [
     ("s1", "Rosa", "I am a woman in my fifties and I run the night desk of a motel off the interstate."),
     ("s2", "Tim", "I'm a man who keeps bees on a roof in Ghent and talks to them in the evening."),
@@ -25,17 +20,14 @@ SEEDS = [
     ("s5", "Ivo", "After the war I could not sleep, and one winter I wanted to kill myself; now I teach chess."),
 ]
 """The last is flagged, and comes first."""
+YE = ("s3", "Ye", "I have carried noodles to doors for twelve years, and my knees know the weather before anybody.")
+ENGLISH = [*SEEDS[:2], YE, *SEEDS[3:]]
+"""For servers of their own: the dictionary that Chinese needs takes seconds to load."""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as opened:
-        yield opened
-
-
-def write_seeds(folder: Path) -> Path:
+def write_seeds(folder: Path, seeds: Sequence[tuple[str, str, str]] = SEEDS) -> Path:
     path = folder / "five.jsonl"
-    rows = [{"seed_id": i, "name": name, "prose": prose} for i, name, prose in SEEDS]
+    rows = [{"seed_id": i, "name": name, "prose": prose} for i, name, prose in seeds]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
@@ -109,17 +101,9 @@ def test_shortcuts_sleep_while_an_input_method_composes(browser: Any, server: Se
     lin.sees("header", "种子审阅")
     lin.press("s")
     lin.sees("article h2", "Rosa")
-    composing = """({key, ...how}) => {
-        const event = new KeyboardEvent("keydown", { key, bubbles: true, composed: true, cancelable: true, ...how });
-        document.body.dispatchEvent(event);
-    }"""
-    for how in ({"isComposing": True}, {"keyCode": 229}):
-        lin.page.evaluate(composing, {"key": "a", **how})
+    lin.press_composing("a")
     lin.press("/")
-    client = lin.page.context.new_cdp_session(lin.page)
-    for text in ("a", "ar", "外卖"):
-        client.send("Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)})
-    client.send("Input.insertText", {"text": "外卖"})
+    lin.compose("a", "ar", "外卖")
     lin.sees(".found", "1 条种子")
     assert events(folder / "events", "林") == [("skip", "s5")]
     lin.press("Enter", "a")
@@ -194,7 +178,7 @@ def test_selected_words_are_pinned_and_an_impossible_edit_is_refused(page: Perso
 
 
 def test_two_annotators_are_blind_then_compared_then_settled(browser: Any, tmp_path: Path) -> None:
-    path = write_seeds(tmp_path)
+    path = write_seeds(tmp_path, ENGLISH)
     with review(path, tmp_path / "events", "--language", "en") as server:
         mei, tom = Person(browser, server.url, "Mei"), Person(browser, server.url, "Tom")
         mei.press("Enter", "a", "a", "r", "6", "a", "a")
@@ -241,6 +225,8 @@ def test_two_annotators_are_blind_then_compared_then_settled(browser: Any, tmp_p
         mei.sees("article .prose", "by the sea")
         mei.press("a")
         mei.sees("#disputes", "Disputed 0")
+        mei.leave()
+        tom.leave()
     counts = adopt(path, tmp_path / "events", tmp_path / "adopted.jsonl")
     assert counts == {"approved": 4, "rejected": 1, "new": 0, "disputed": 0, "unreadable": 0}
     adopted = (tmp_path / "adopted.jsonl").read_text(encoding="utf-8").splitlines()
@@ -248,11 +234,11 @@ def test_two_annotators_are_blind_then_compared_then_settled(browser: Any, tmp_p
 
 
 def test_a_killed_server_loses_nothing_that_was_confirmed(browser: Any, tmp_path: Path) -> None:
-    with review(write_seeds(tmp_path), tmp_path / "events", "--who", "Mei", "--language", "en") as server:
+    with review(write_seeds(tmp_path, ENGLISH), tmp_path / "events", "--who", "Mei", "--language", "en") as server:
         mei = Person(browser, server.url)
         mei.sees("article", "This text may be distressing")
         mei.press("s", "a", "r", "2")
-        mei.sees("article h2", "程野")
+        mei.sees("article h2", "Ye")
         mei.press("c")
         mei.page.keyboard.type("half a thou")
         server.kill()
@@ -264,17 +250,12 @@ def test_a_killed_server_loses_nothing_that_was_confirmed(browser: Any, tmp_path
         with mei.page.expect_event("load"):  # it comes back by itself
             server.start()
         mei.sees("#mine", "Mine 2 / 5")
-        mei.sees("article h2", "程野")
+        mei.sees("article h2", "Ye")
         mei.press("c")
         assert mei.page.locator("#comment-text").input_value() == "half a thou"
         mei.press("Control+Enter")
         mei.sees("aside", "half a thou")
         mei.press("u", "u")
-        mei.sees("article h2", "Tim")
-        with mei.page.expect_event("load"):  # also where nobody did anything while it was away
-            server.kill()
-            server.start()
-            mei.press("a")
         mei.sees("article h2", "Tim")
     log = EventLog(tmp_path / "events", "review")
     log.refresh()
@@ -313,18 +294,3 @@ def test_ten_thousand_seeds_scroll_and_filter_without_waiting(browser: Any, tmp_
         ana.sees("#mine", "Mine 20 / 10,000")
         took["a decision"] = (time.perf_counter() - started) / 20
     assert max(took.values()) < 2, took
-
-
-def test_every_phrase_that_is_used_is_there_in_both_languages() -> None:
-    phrases = {}
-    for name in ("desk", "review_seeds"):
-        phrases |= tomllib.loads((NOTEBOOKS / f"{name}.toml").read_text(encoding="utf-8"))
-    for phrase, words in phrases.items():
-        assert sorted(words) == ["en", "zh"], phrase
-        assert all(words.values()), phrase
-    code = "".join(
-        path.read_text(encoding="utf-8") for name in ("desk", "review_seeds") for path in NOTEBOOKS.glob(f"{name}*.js")
-    )
-    used = set(re.findall(r'\bt\("(\w+)"', code)) | set(re.findall(r'word: "(\w+)"', code))
-    used |= {f"flag_{kind}" for kind in KINDS} | {f"reason_{reason}" for reason in REASONS}
-    assert used - set(phrases) == set()
