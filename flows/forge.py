@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from prefect import Flow, flow, task
@@ -17,8 +18,9 @@ from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogHandler
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.cluster import Cluster
 from persona_forge.config import RunConfig
-from persona_forge.core.errors import Misuse, Transient, Uninstalled
+from persona_forge.core.errors import Misuse, Transient
 from persona_forge.core.stage import Stage
 from persona_forge.dataset.folder import Folder
 from persona_forge.dataset.funnel import funnel
@@ -43,20 +45,9 @@ def _threads(workers: int) -> Any:  # Prefect's own types do not agree on what a
     return ThreadPoolTaskRunner(max_workers=workers)
 
 
-def _ray(settings: RunConfig) -> Any:
-    try:
-        from prefect_ray import RayTaskRunner
-    except ImportError as error:
-        raise Uninstalled("the ray runner is not installed", todo="pip install 'persona-forge[ray]'") from error
-    if settings.ray_address:
-        return RayTaskRunner(address=settings.ray_address)
-    return RayTaskRunner(init_kwargs={"num_cpus": settings.workers, "include_dashboard": False})
-
-
 def with_runner(settings: RunConfig) -> Flow[..., dict[str, int]]:
-    """The flow with so many shards at once, on this machine or on a Ray cluster."""
-    runner = _ray(settings) if settings.runner == "ray" else _threads(settings.workers)
-    return forge.with_options(task_runner=runner)
+    """The flow with so many tasks at once; how many shards a Ray cluster makes at once is up to its size."""
+    return forge.with_options(task_runner=_threads(settings.workers))
 
 
 def _transient(task: object, run: object, state: object) -> bool:
@@ -93,10 +84,12 @@ def forge(root: str, stages: list[str] | None = None, shards: list[str] | None =
     """
     done: dict[str, int] = {}
     there: set[str] = set()
-    for each in (s for s in PIPELINE if stages is None or s.name in stages):
-        names = [n for n in prepare(root, each.name) if shards is None or n in shards]
-        there.update(load(root).shards(each) if each.shape == "map" else ())
-        done[each.name] = sum(len(batch) for batch in _work(root, each, names))
+    settings = load(root).config.run
+    with Cluster(root, settings) if settings.runner == "ray" else nullcontext() as cluster:
+        for each in (s for s in PIPELINE if stages is None or s.name in stages):
+            names = [n for n in prepare(root, each.name) if shards is None or n in shards]
+            there.update(load(root).shards(each) if each.shape == "map" else ())
+            done[each.name] = sum(len(batch) for batch in _work(root, each, names, cluster))
     if unknown := set(shards or ()) - there:
         raise Misuse(f"no stage that was run has a shard {min(unknown)!r}", allowed=", ".join(sorted(there)))
     folder = load(root).folder
@@ -105,25 +98,26 @@ def forge(root: str, stages: list[str] | None = None, shards: list[str] | None =
     return done
 
 
-def _work(root: str, each: Stage, names: list[str]) -> Iterator[list[str]]:
+def _work(root: str, each: Stage, names: list[str], cluster: Cluster | None) -> Iterator[list[str]]:
     """Shards that compute go side by side; those that share an engine go one after the other, which uses it whole.
 
     On Ray every worker has a voice and an ear of its own; language models are asked from here, where the budget is.
     """
     size = -(-len(names) // MOST_TASKS) or 1
     batches = [names[i : i + size] for i in range(0, len(names), size)]
-    if load(root).config.run.runner == "ray" and "chat" not in each.ports:
-        futures = [work.submit(root, each.name, batch) for batch in batches]
-        yield from (f.result() for f in as_completed(futures))
+    run = load(root)
+    if cluster and "chat" not in each.ports:
+        several = run.workers.elsewhere(cluster, each, names)
     elif each.one_at_a_time:
-        with load(root).hands.lent():
+        with run.hands.lent():
             for batch in batches:
                 yield work(root, each.name, batch)
+        return
     else:
-        run = load(root)
-        with run.workers.several(min(run.config.run.workers, len(batches))):
-            futures = [work.submit(root, each.name, batch) for batch in batches]
-            yield from (f.result() for f in as_completed(futures))
+        several = run.workers.several(min(run.config.run.workers, len(batches)))
+    with several:
+        futures = [work.submit(root, each.name, batch) for batch in batches]
+        yield from (f.result() for f in as_completed(futures))
 
 
 def _artifacts(folder: Folder) -> None:

@@ -3,6 +3,8 @@
 A helper (see `helper`) is told a stage and a shard a line, and tells what it logs, then the seal or the error. It is
 given work only once it is ready, so a short run never waits for one. It knows no Ctrl-C: the shard under way is
 finished first, as in this process. When this process ends, however it ends, helpers end in an instant.
+
+A cluster (see flows/cluster.py) takes their place where there is one.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ import logging
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from persona_forge.core.errors import ForgeError
 from persona_forge.dataset.seals import Seal
@@ -29,12 +31,19 @@ HELPER = "persona_forge.helper"
 log = logging.getLogger("persona_forge")
 
 
+class Cluster(Protocol):
+    def making(self, stage: Stage, shards: Sequence[str]) -> AbstractContextManager[None]: ...
+
+    def work(self, stage: Stage, shard: str) -> Seal: ...
+
+
 class Workers:
     """Who is free to make a shard of a run; None is this process."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._free = self._alone()
+        self._cluster: Cluster | None = None
 
     @staticmethod
     def _alone() -> SimpleQueue[Helper | None]:
@@ -53,8 +62,20 @@ class Workers:
             for helper in helpers:
                 helper.end()
 
+    @contextmanager
+    def elsewhere(self, cluster: Cluster, stage: Stage, shards: Sequence[str]) -> Iterator[None]:
+        """While it lasts, a cluster makes these shards."""
+        self._cluster = cluster
+        try:
+            with cluster.making(stage, shards):
+                yield
+        finally:
+            self._cluster = None
+
     def work(self, stage: Stage, shard: str) -> Seal:
         """Makes a shard as soon as somebody is free to."""
+        if self._cluster:
+            return self._cluster.work(stage, shard)
         free, worker = self._free, self._free.get()
         try:
             return worker.work(stage, shard) if worker else self._run.work(stage, shard)

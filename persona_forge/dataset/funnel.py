@@ -14,6 +14,8 @@ import polars as pl
 from persona_forge.core.tables import TABLES
 from persona_forge.dataset.folder import Folder
 
+PROBED = pl.col("probe_turn").is_not_null()
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -58,12 +60,13 @@ def _step(folder: Folder, stage: dict[str, Any]) -> Step:
 
 def _population(folder: Folder, stage: dict[str, Any], taken: int) -> tuple[int, str]:
     first = stage["reads"][0]
-    if stage["writes"] in ("candidates", "pairs"):
-        probed = folder.scan("scripts").select(pl.col("probe_turn").is_not_null().alias("probed")).collect()["probed"]
-        if stage["writes"] == "pairs":
-            return int(probed.sum()), "probes"
-        asked = 2 * folder.read_card()["config"]["dialogues"]["candidates"] or 1
-        return int(probed.sum()) * asked + int((~probed).sum()), "replies"
+    if stage["writes"] == "pairs":
+        return folder.scan("scripts").filter(PROBED).select(pl.len()).collect().item(), "probes"
+    if stage["writes"] == "candidates":  # a probe is asked on until there is a pair: here, of its own reply and another
+        waiting = [shard for shard in folder.names("scripts") if shard not in {*folder.names("candidates")}]
+        another = PROBED & (folder.read_card()["config"]["dialogues"]["candidates"] > 0)
+        own = folder.scan("scripts", waiting).select(pl.len() + another.sum())
+        return taken + int(own.collect().item() or 0), "replies"
     if stage["writes"] == "baselines":  # how many sentences a voice needs, speech/ knows
         return taken, "sentences"
     if stage["writes"] == "clips":  # what else is said in a dialogue is known once it is spoken

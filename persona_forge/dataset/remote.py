@@ -45,6 +45,7 @@ RACY_S = 2.0
 """A store tells times in seconds: what is younger than this may change again and look the same."""
 GENERATION, TOMBSTONES = "generation", "tombstones.jsonl"
 GROW = ("replies", "events")
+ROWS = ".parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +220,16 @@ class RemoteFolder(Folder):
             self._send(under, there)
 
     def _send(self, under: Path, there: dict[str, Any]) -> None:
-        for path in sorted(p for p in under.rglob("*") if p.is_file() and not p.name.startswith(".")):
+        grown = (p for p in under.rglob("*") if p.is_file() and p.suffix != ROWS and not p.name.startswith("."))
+        for path in sorted(grown):
             name = str(path.relative_to(self.root))
             if name not in there or self._size(name) > there[name].size:
                 self.store.upload(path, name)
 
     def _there(self, under: Path) -> dict[str, Any]:
-        return self.store.list(str(under.relative_to(self.root)))
+        """What grows there; the sealed rows of the table of events stand beside them."""
+        listed = self.store.list(str(under.relative_to(self.root)))
+        return {name: info for name, info in listed.items() if not name.endswith(ROWS)}
 
     def _size(self, name: str) -> int:
         path = self.root / name

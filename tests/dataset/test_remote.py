@@ -198,7 +198,7 @@ def test_rows_are_loaded_from_there_as_from_a_folder(stored: str, finished: Path
 def test_a_seed_is_withdrawn_there_as_from_a_folder_and_no_byte_of_it_stays(
     seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = _made(_new(), seeds, SCRIPTS)
+    folder = _made(_new(), seeds)
     gone = folder.scan("scenes").collect()["seed_id"][0]
     before = _objects(folder, "seals")
     _on("second", tmp_path, monkeypatch)
