@@ -30,7 +30,7 @@ from persona_forge.speech.verify import checks, measures
 # fmt: off
 PIPELINE = (
     #     name           shape     reads                  writes      v  function  section, quantities
-    Stage("seeds",       "source", (),                    "seeds",    2, curate,   "seeds"),
+    Stage("seeds",       "source", (),                    "seeds",    3, curate,   "seeds"),
     Stage("families",    "plan",   ("seeds",),            "families", 1, families, "personas"),
     Stage("allot",       "plan",   ("seeds", "families"), "quotas",   2, allot,    "personas",
           ("rows", "rows_per_shard")),
@@ -39,10 +39,10 @@ PIPELINE = (
     Stage("expand",      "map",    ("quotas", "seeds", "weights", "cover"), "personas", 1, expand, "personas",
           yields="many"),
 
-    Stage("scenes",      "plan",   ("personas", "seeds"), "scenes",   2, scenes,   "dialogues", ("count", "per_shard"),
+    Stage("scenes",      "plan",   ("personas", "seeds"), "scenes",   3, scenes,   "dialogues", ("count", "per_shard"),
           FILES),
-    Stage("scripts",     "map",    ("scenes", "seeds"),   "scripts",  2, scripts,  "dialogues", files=PROMPTS),
-    Stage("candidates",  "map",    ("scripts", "scenes", "seeds"), "candidates", 1, replies.candidates, "dialogues",
+    Stage("scripts",     "map",    ("scenes", "seeds"),   "scripts",  3, scripts,  "dialogues", files=PROMPTS),
+    Stage("candidates",  "map",    ("scripts", "scenes", "seeds"), "candidates", 2, replies.candidates, "dialogues",
           files=replies.FILES, yields="many"),
     Stage("judge",       "map",    ("candidates", "scripts", "scenes", "seeds"), "judgements", 1, judge, "dialogues",
           files=RUBRIC, yields="many"),
@@ -51,11 +51,11 @@ PIPELINE = (
           pairs, "dialogues", yields="many"),
 
     Stage("cast",        "plan",   ("scripts", "scenes"), "casting",  2, cast,     "speech", ("count", "per_shard")),
-    Stage("speak",       "map",    ("casting", "scripts", "scenes", "pairs"), "clips", 2, speak, "speech",
+    Stage("speak",       "map",    ("casting", "scripts", "scenes", "pairs"), "clips", 3, speak, "speech",
           may_lack=("pairs",)),
-    Stage("measure",     "map",    ("clips",),            "measures", 2, measures, "speech"),
-    Stage("baseline",    "plan",   ("casting",),          "baselines", 1, baselines, "speech"),
-    Stage("check",       "map",    ("clips", "measures", "baselines", "casting"), "checks", 2, checks, "speech"),
+    Stage("measure",     "map",    ("clips",),            "measures", 3, measures, "speech"),
+    Stage("baseline",    "plan",   ("casting",),          "baselines", 2, baselines, "speech"),
+    Stage("check",       "map",    ("clips", "measures", "baselines", "casting"), "checks", 3, checks, "speech"),
 )
 # fmt: on
 

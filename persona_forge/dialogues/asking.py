@@ -1,4 +1,4 @@
-"""An LLM step as this island does it: a prompt file as messages, and a reply that is asked for once more if unusable.
+"""An LLM step as this island does it: a prompt file as messages, and a reply that is asked for again if unusable.
 
 A prompt file says who speaks on lines `=== role`. It is cut there before it is filled, so that no value, whatever it
 holds, begins a message of its own.
@@ -21,8 +21,11 @@ from persona_forge.core.ports import Ask, Chat, Message
 from persona_forge.core.stage import Reject
 from persona_forge.text.template import fill
 
-SAMPLES = 2
+SAMPLES = 3
 """How often the same thing is asked for at most, when a reply cannot be used."""
+_AGAIN = {"en": "Your last answer can't be used: {why}. Write another.", "zh": "上次写的用不上：{why}。换一个写法。"}
+LONGEST_WHY = 200
+"""Characters of a reason that are told."""
 _ROLE = re.compile(r"^=== (system|user|assistant)$", re.MULTILINE)
 
 T = TypeVar("T")
@@ -41,12 +44,15 @@ class Failed(Exception):
         return Reject(row_id, seed_id, self.reason, self.detail, self.raw)
 
 
-async def asked(chat: Chat, ask: Ask, model: type[BaseModel], parse: Parse[T]) -> tuple[T, int]:
-    """What was made of the first reply that can be used, and the number of its sample; raises Failed."""
+async def asked(chat: Chat, ask: Ask, model: type[BaseModel], parse: Parse[T], language: str | None) -> tuple[T, int]:
+    """What was made of the first reply that can be used, and the number of its sample; raises Failed.
+
+    From the second time on the reason is told in `language`, or where there is none, not at all.
+    """
     why = raw = ""
     for sample in range(SAMPLES):
         try:
-            reply = await chat.ask(replace(ask, sample=sample), model)
+            reply = await chat.ask(_again(ask, sample, why, language), model)
         except BadReply as error:
             why, raw = error.what, error.raw
             continue
@@ -58,6 +64,14 @@ async def asked(chat: Chat, ask: Ask, model: type[BaseModel], parse: Parse[T]) -
             return made, sample
         raw = reply.raw
     raise Failed("unusable_reply", why, raw)
+
+
+def _again(ask: Ask, sample: int, why: str, language: str | None) -> Ask:
+    if not why or not language:
+        return replace(ask, sample=sample)
+    last = ask.messages[-1]
+    told = replace(last, content=f"{last.content}\n{_AGAIN[language].format(why=why[:LONGEST_WHY])}")
+    return replace(ask, sample=sample, messages=(*ask.messages[:-1], told))
 
 
 def conversation(source: str, values: Mapping[str, Any]) -> tuple[Message, ...]:

@@ -35,7 +35,7 @@ class DialoguesConfig(BaseModel):
     code_switched_share: float = Field(default=0, ge=0, le=1)
     """Share of the scenes in which the persona mixes words of the other language in."""
     candidates: int = Field(default=1, ge=0, le=16)
-    """Replies to a probe of each kind, right and wrong, that pairs are matched from; 0: no pairs."""
+    """Replies to a probe of each kind, right and wrong, at most: it asks until code is sure of a pair; 0: none."""
     judge_samples: int = Field(default=0, ge=0, le=16)
     """How often a model judges each reply; 0: code alone judges, as a small local model cannot."""
     judge_model: str | None = None

@@ -50,9 +50,9 @@ class Dealt:
         least = [v for v in self._round(factor, values, fewest) if v in allowed and self.uses[factor, v] == fewest]
         return max(least, key=lambda v: worth(factor, v)) if len(least) > 1 else least[0]
 
-    def used(self, factor: str, value: str | None) -> None:
+    def used(self, factor: str, value: str | None, times: int = 1) -> None:
         if value is not None:
-            self.uses[factor, value] += 1
+            self.uses[factor, value] += times
 
     def nth(self, factor: str, value: str, size: int) -> int:
         """A number that is one more each time `size` scenes have had the value, from a start of its own."""

@@ -66,9 +66,13 @@ class Looks:
 
     def breaks_besides(self, candidate: str, assertion: str) -> list[str]:
         """What else a candidate is judged to break."""
-        passed_over = {assertion, WHOLE, *IMPLIED.get(assertion, ())}
-        looks = self._looks[candidate].items()
-        return sorted(name for name, look in looks if look.verdict == "broken" and name not in passed_over)
+        return besides(assertion, {name: look.verdict for name, look in self._looks[candidate].items()})
+
+
+def besides(assertion: str, verdicts: Mapping[str, str | None]) -> list[str]:
+    """What is broken apart from an assertion and what goes with it."""
+    passed_over = {assertion, WHOLE, *IMPLIED.get(assertion, ())}
+    return sorted(name for name, verdict in verdicts.items() if verdict == "broken" and name not in passed_over)
 
 
 def _put_together(rows: list[dict[str, Any]]) -> Look:

@@ -49,12 +49,12 @@ def felt_fields() -> dict[str, Any]:
     return {"mood": Literal[tuple(MOVES)], "sound": Literal[SOUNDS]}
 
 
-def clean(line: str, language: str) -> str:
+def clean(line: str, longest: int) -> str:
     """What of a line can be spoken, without a model's slips: a quote that has no other half, and what follows such."""
     text = spoken(line)
     if not _paired(text):
         text = _STRAY.sub(r"\1", text)
-    text = finished(text, LONGEST_LINE[language])
+    text = finished(text, longest)
     return text if _paired(text) else _QUOTE.sub("", text)
 
 

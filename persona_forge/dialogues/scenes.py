@@ -85,17 +85,23 @@ class Past:
     covered: Covered = field(default_factory=Covered)
 
     def add(self, scene: Row, wanted: Wanted) -> None:
+        """What later scenes take over from this one is counted for them now, so that it is not dealt out meanwhile."""
         kind = "exit" if scene["kind"] == "twin" else scene["kind"]
+        times = 0
         if self.kinds[kind] % wanted.size(kind) == 0:
+            times = wanted.size(kind)
             self.visits += 1
             self.first[kind] = scene
             traits = {t["dimension"]: t["value"] for t in scene["traits"]}
             self.covered.add(bytes.fromhex(scene["persona_id"]), traits, scene)
         self.kinds[kind] += 1
-        for factor in ("domain", "relationship", "tone", "attack", "exit"):
-            self.dealt.used(factor, scene[factor])
+        for factor in ("domain", "relationship", "tone"):
+            self.dealt.used(factor, scene[factor], times)
         for factor in ("age_band", "gender", "delivery"):
-            self.dealt.used(f"partner {factor}", scene["partner"][factor])
+            own = kind == "contrast" and factor == "delivery"
+            self.dealt.used(f"partner {factor}", scene["partner"][factor], 1 if own else times)
+        for factor in ("attack", "exit"):
+            self.dealt.used(factor, scene[factor])
         if kind == "exit":
             self.dealt.used("exit depth", str(scene["depth"]))
         if kind == "contrast":

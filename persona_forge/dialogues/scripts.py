@@ -3,8 +3,8 @@
 The reply has fixed keys t1, t2, … with the speaker as a constant, since small models mix speakers up without; the probe
 is a constant too. The model gives words, the persona's mood and a sound; code adds both levels of direction and renders
 the tagged text. A reply that cannot be a dialogue (a turn without words, the wrong language, an echo, a catchphrase too
-often) is asked for once more as another sample, then rejected. A scene in which a minor may not stand is rejected
-before anything is asked.
+often) is asked for again as another sample, with the reason, and at last rejected. A scene in which a minor may not
+stand is rejected before anything is asked.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from persona_forge.core.tables import SCRIPTS
 from persona_forge.dialogues import selfplay
 from persona_forge.dialogues.asking import Failed, asked, conversation, prompt_file, version
 from persona_forge.dialogues.lines import (
+    LONGEST_LINE,
     STRICT,
     Turn,
     alike,
@@ -84,7 +85,7 @@ async def one_shot(
     whole = Ask(ask.row_id, ask.seed_id, prompt(scene, seed, ontology), 0, ask.max_tokens, ask.temperature)
     fixed = tuple(sorted(given(scene).items()))
     model = reply_model(scene["turns"], speaker(seed), scene["language"], fixed)
-    return await asked(chat, whole, model, lambda reply: parse(reply, scene, seed))
+    return await asked(chat, whole, model, lambda reply: parse(reply, scene, seed), scene["language"])
 
 
 def prompt(scene: Mapping[str, Any], seed: Mapping[str, Any], ontology: Ontology) -> tuple[Message, ...]:
@@ -111,7 +112,7 @@ def parse(reply: dict[str, Any], scene: Mapping[str, Any], seed: Mapping[str, An
     fixed = given(scene)
     turns: list[Turn] = []
     for i, said in enumerate(reply.values()):
-        text = fixed.get(i) or clean(said["say"], scene["language"])
+        text = fixed.get(i) or clean(said["say"], LONGEST_LINE[scene["language"]])
         if not text:
             return [], f"turn {i} has no words: {said['say']!r}"
         turns.append(

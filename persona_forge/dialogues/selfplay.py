@@ -19,6 +19,7 @@ from pydantic import BaseModel, create_model
 from persona_forge.core.ports import Ask, Chat, Message
 from persona_forge.dialogues.asking import asked, conversation, prompt_file
 from persona_forge.dialogues.lines import (
+    LONGEST_LINE,
     STRICT,
     Turn,
     clean,
@@ -57,7 +58,7 @@ async def play(
             max_tokens=min(ask.max_tokens, LONGEST_TURN),
         )
         model = line_model(role(number), scene["language"])
-        turn, sample = await asked(chat, question, model, partial(parse, turns=turns, scene=scene, seed=seed))
+        turn, sample = await asked(chat, question, model, partial(parse, turns=turns, scene=scene, seed=seed), None)
         turns.append(turn)
         again += sample
     return turns, again
@@ -96,7 +97,7 @@ def parse(
     reply: dict[str, Any], *, turns: Sequence[Turn], scene: Mapping[str, Any], seed: Mapping[str, Any]
 ) -> tuple[Turn, str]:
     """The next turn, and why it cannot be used: empty where it can."""
-    number, text = len(turns), clean(reply["say"], scene["language"])
+    number, text = len(turns), clean(reply["say"], LONGEST_LINE[scene["language"]])
     if not text:
         return {}, f"turn {number} has no words: {reply['say']!r}"
     if role(number) == "partner":

@@ -17,6 +17,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,8 @@ _NAMES = {_SPEED: "words_a_minute", _PITCH: "pitch", _RANGE: "range"}
 
 
 def _settings(delivery: Delivery, language: str) -> tuple[dict[int, int], set[str]]:
-    """espeak's own numbers, and what was past their ends. Speed is in words a minute; pitch 0 to 99 is an octave down
-    to one up, but of the baseline alone; a range of 50 is the voice's own, 0 none, 99 twice."""
+    """espeak's own numbers, and what was past their ends: of pitch nothing is done then. Speed is in words a minute;
+    pitch 0 to 99 is an octave down to one up, but of the baseline alone; a range of 50 is the voice's own, 99 twice."""
     baseline, slope, rest = PITCH_SHARES[language]
     spread = delivery.f0_range * delivery.f0_scale
     base = max((delivery.f0_scale - slope * spread - rest) / baseline, 0.01)
@@ -95,7 +96,12 @@ def _settings(delivery: Delivery, language: str) -> tuple[dict[int, int], set[st
         "f0_range": (_RANGE, 50 * spread, 0, 99),
     }
     settings = {key: round(min(max(value, low), high)) for key, value, low, high in wanted.values()}
-    return settings, {name for name, (_, value, low, high) in wanted.items() if not low <= round(value) <= high}
+    lost = {name for name, (_, value, low, high) in wanted.items() if not low <= round(value) <= high}
+    if pitch := lost - {"rate"}:
+        as_it_is: dict[str, Any] = dict.fromkeys(pitch, 1.0)
+        settings, more = _settings(replace(delivery, **as_it_is), language)
+        return settings, lost | more
+    return settings, lost
 
 
 @contextmanager

@@ -2,8 +2,9 @@
 
 Its graph takes phonemes, a style and a speed, predicts an F0 curve in Hz and hands that to the decoder. An edit of the
 graph puts three inputs between the two: voiced frames are spread around `f0_center` by `f0_range`, then scaled by
-`f0_scale`; and the curve becomes an output, from which a voice's own centre is read, once, on a fixed sentence. The
-edited graph is cached beside the weights.
+`f0_scale`; and the curve becomes an output, from which a voice's own centre is read, once, on a fixed sentence. Speed
+becomes one number for each token, so that the silence at both ends keeps its length: a longer one begins with a vowel
+that nobody wrote, a shorter one eats the first consonant. The edited graph is cached beside the weights.
 
 English phonemes come from espeak (GPL-3, through kokoro-onnx), Mandarin ones from misaki. Han runs and Latin runs of a
 mixed text each go to their own side, because misaki takes Latin letters for phonemes and espeak spells Han out. What
@@ -40,11 +41,15 @@ LIMIT = 510
 LEVEL_DB = -7.0
 """Brings the loudest voices, which pass full scale by 2 dB, under it, with room for a gain."""
 SPEEDS, SCALES, RANGES = (0.5, 2.0), (0.5, 2.0), (0.0, 3.0)
-"""What still sounds like speech; a request outside is moved to the border and comes back as not obeyed."""
+"""What still sounds like speech. A request outside comes back as not obeyed: a speed moved to the border, pitch left
+alone, for whoever can move it."""
+CREAKY = frozenset({"bm_lewis"})
+"""Voices that the decoder lets creak at a pitch of its own, whatever the curve: in four frames of ten, where others
+follow it in nine. Their pitch is left alone, too."""
 VOICED_HZ = 50.0
 """Lower frames of the curve are slopes into unvoiced sounds; they stay, and no spread frame falls among them."""
 F0 = "/encoder/F0_proj/Conv_output_0"
-GRAPH = "kokoro.prosody-1.onnx"
+GRAPH = "kokoro.prosody-2.onnx"
 """Another number for another edit."""
 DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
 """Long numbers are read digit by digit, as telephone numbers are; misaki would count in hundred millions."""
@@ -134,8 +139,9 @@ class Kokoro:
     def _controls(self, model: _Model, voice: Mix, language: str, delivery: Delivery) -> tuple[_Controls, set[str]]:
         """What goes into the graph, and what of the delivery does not."""
         speed = min(max(delivery.rate, SPEEDS[0]), SPEEDS[1])
-        scale = min(max(delivery.f0_scale, SCALES[0]), SCALES[1])
-        spread = min(max(delivery.f0_range, RANGES[0]), RANGES[1])
+        moved = {voice.first, voice.second}.isdisjoint(CREAKY)
+        scale = delivery.f0_scale if moved and SCALES[0] <= delivery.f0_scale <= SCALES[1] else 1.0
+        spread = delivery.f0_range if moved and RANGES[0] <= delivery.f0_range <= RANGES[1] else 1.0
         kept = (("rate", speed), ("f0_scale", scale), ("f0_range", spread))
         lost = {name for name, value in kept if value != getattr(delivery, name)}
         center = 0.0 if spread == 1.0 else self._centre(model, voice, language)
@@ -213,6 +219,7 @@ class _Model:
         ids = self.tokenizer.tokenize(phonemes, None)
         feeds = {name: np.array([value], np.float32) for name, value in controls.as_json().items()}
         feeds["tokens"] = np.array([[0, *ids, 0]], np.int64)
+        feeds["speed"] = np.array([1, *(controls.speed for _ in ids), 1], np.float32)
         number = max(len(ids) - 1, 0)
         style = self.styles(voice.first)[number]
         if voice.share:
@@ -268,13 +275,15 @@ def edited(source: Path) -> Path:
 
 
 def _splice(model: Any) -> None:
-    """F0 = f0_scale * (raw where unvoiced, else center + range * (raw - center), at least voiced_hz)."""
+    """F0 = f0_scale * (raw where unvoiced, else center + range * (raw - center), at least voiced_hz); and a speed a
+    token, by which the graph divides their durations."""
     from onnx import TensorProto, helper, numpy_helper
 
     graph, node, raw = model.graph, helper.make_node, F0 + "_raw"
     graph.initializer.append(numpy_helper.from_array(np.array([VOICED_HZ], np.float32), "voiced_hz"))
     for name in ("f0_scale", "f0_range", "f0_center"):
         graph.input.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]))
+    next(i for i in graph.input if i.name == "speed").type.tensor_type.shape.dim[0].dim_param = "tokens"
     at = next(i for i, n in enumerate(graph.node) if F0 in n.output)
     outputs = graph.node[at].output
     outputs[list(outputs).index(F0)] = raw

@@ -1,6 +1,6 @@
 """Whisper (base, int8 on CPU): what words are heard. And a deaf ear for where it is not wanted.
 
-Greedy and without fallback temperatures, so that the same samples give the same words; the language is told, never
+A beam of five and no fallback temperatures, so that the same samples give the same words; the language is told, never
 guessed. Mandarin is asked for in simplified characters by the usual prompt; where traditional ones come all the same,
 they are converted. Samples of any rate are brought to Whisper's 16 kHz. It leaves out: timestamps, and any judgement of
 whether speech was there (on silence and noise Whisper is known to invent words).
@@ -38,7 +38,7 @@ class Whisper:
         segments, _ = self._loaded().transcribe(
             resampled(samples, rate, RATE),
             language=language,
-            beam_size=1,
+            beam_size=5,
             temperature=0.0,
             condition_on_previous_text=False,
             initial_prompt=PROMPTS[language],

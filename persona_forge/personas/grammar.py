@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from persona_forge.personas.segment import simplified
+from persona_forge.text.simplified import simplified
 
 Person = Literal["first", "second", "third"]
 Word = tuple[str, int, int]

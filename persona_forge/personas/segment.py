@@ -6,8 +6,6 @@ import logging
 from functools import cache
 from typing import Any, NamedTuple
 
-from persona_forge.text.simplified import simplified as simplified
-
 _PLACES = ("ns", "nsf")
 
 

@@ -33,8 +33,10 @@ Floats = npt.NDArray[np.float64]
 
 RATE = 24_000
 FRAME_S = 0.005
-PITCH_HZ = (71.0, 800.0)
-"""The lowest is the least that an envelope of 1024 samples resolves."""
+PITCH_HZ = (50.0, 800.0)
+"""A creak is as low: with a higher floor it would come out as a clear voice, and higher."""
+RESOLVED_HZ = 71.0
+"""The least pitch whose harmonics an envelope of 1024 samples tells apart."""
 WHISPER = 0.95
 """From this breathiness on nothing is voiced."""
 BREATH_HZ, WHISPER_HZ = 2000.0, 1500.0
@@ -65,7 +67,8 @@ class Frames:
 def analysed(samples: Samples) -> Frames:
     world, wave = _world(), samples.astype(np.float64)
     f0, times = world.harvest(wave, RATE, f0_floor=PITCH_HZ[0], f0_ceil=PITCH_HZ[1], frame_period=FRAME_S * 1000)
-    return Frames(f0, world.cheaptrick(wave, f0, times, RATE), world.d4c(wave, f0, times, RATE))
+    told = _told(f0)
+    return Frames(f0, world.cheaptrick(wave, told, times, RATE), world.d4c(wave, told, times, RATE))
 
 
 def pitched(samples: Samples) -> Frames:
@@ -73,8 +76,13 @@ def pitched(samples: Samples) -> Frames:
     world, wave = _world(), samples.astype(np.float64)
     coarse, times = world.dio(wave, RATE, f0_floor=PITCH_HZ[0], f0_ceil=PITCH_HZ[1], frame_period=FRAME_S * 1000)
     f0 = world.stonemask(wave, coarse, times, RATE)
-    envelope = world.cheaptrick(wave, f0, times, RATE)
+    envelope = world.cheaptrick(wave, _told(f0), times, RATE)
     return Frames(f0, envelope, np.zeros_like(envelope))
+
+
+def _told(f0: Floats) -> Floats:
+    """As high as an envelope needs it: lower frames would pass for unvoiced ones."""
+    return np.where(f0 > 0, np.maximum(f0, RESOLVED_HZ), 0.0)
 
 
 def sounded(frames: Frames, size: int) -> Samples:

@@ -2,12 +2,13 @@
 
 Pitch is WORLD's DIO with StoneMask (Morise 2009, 2016), twice: a wide first pass finds the speaker, a second one looks
 in the speaker's own range (De Looze and Hirst 2010), because in a wide range octave errors pass for expression. Frames
-without speech do not count. Loudness is ITU-R BS.1770 by pyloudnorm. Made for clean speech of one speaker; whispers
+without speech do not count, nor those in which noise is stronger than harmonics: a creak has a rhythm of its own, which
+goes on when the pitch moves. Loudness is ITU-R BS.1770 by pyloudnorm. Made for clean speech of one speaker; whispers
 have no pitch, and what is found there is noise. It leaves out emotion and age: no number here is one.
 
 Errors: a tone's pitch 0.5 %, its spread 6 %, the ends of a pause 20 ms, loudness 0.15 dB. Kokoro's speech stretched by
-0.8 to 1.3 is measured so within 3 %, shifted by 0.85 to 1.2 within 4 %; Praat's medians lie within 4 %. Some 0.03 CPU
-seconds a second of sound.
+0.8 to 1.3 is measured so within 3 %, shifted by 0.85 to 1.2 within 4 %; Praat's medians of its 36 voices, low and high,
+lie 0.8 % off on the mean and 5 % at most. Some 0.02 CPU seconds a second of sound.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ CLOSURE_S = 0.1
 a pause gets shorter than 0.2 s, and must not count as slow words because of that."""
 MOST = 1000
 """Voiced frames that harmonics are looked for in, evenly spread: each takes its room in memory."""
+CLEAR_DB = 0.0
+"""Harmonics over noise from which on a frame has the pitch of its voice; of a hoarse voice, the better half."""
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff〇]")
 
 
@@ -50,6 +53,7 @@ class Measured:
     rate_unit: str
     """syllables/s for English, characters/s for Mandarin."""
     f0_median_hz: float | None
+    """Over the frames that are clear, and so the spread."""
     f0_sd_st: float | None
     """Standard deviation in semitones."""
     lufs: float | None
@@ -90,17 +94,20 @@ def measure(samples: Samples, rate: int, text: str, language: str) -> Measured:
     f0, times = pitch(wave, rate, active, wide)
     units = count(text, language)
     peak = float(np.abs(samples).max(initial=0.0))
-    median, some = float(np.median(f0)) if f0.size >= FEWEST else None, 1 + f0.size // MOST
+    some = 1 + f0.size // MOST
+    clarity = harmonics_to_noise(wave, rate, f0[::some], times[::some]) if f0.size >= FEWEST else np.zeros(0)
+    clear = f0[::some][clarity >= min(CLEAR_DB, np.median(clarity))] if clarity.size else f0
+    median = float(np.median(clear)) if clarity.size else None
     return Measured(
         duration_s=samples.size / rate,
         rate=units / speech_s if units and speech_s > 0 else None,
         rate_unit="characters/s" if language == "zh" else "syllables/s",
         f0_median_hz=median,
-        f0_sd_st=float(np.std(12 * np.log2(f0 / median))) if median else None,
+        f0_sd_st=float(np.std(12 * np.log2(clear / median))) if median else None,
         lufs=_loudness(samples, rate),
         peak_dbfs=20 * math.log10(peak) if peak else None,
         snr_db=signal_to_noise(samples, rate),
-        hnr_db=float(harmonics_to_noise(wave, rate, f0[::some], times[::some]).mean()) if median else None,
+        hnr_db=float(clarity.mean()) if median else None,
         tilt_db=spectral_tilt(wave, rate, active),
         voiced_ratio=min(f0.size * PITCH_STEP * HOP_S / speech_s, 1.0) if speech_s > 0 else 0.0,
         pauses=tuple(pauses(sounding)),

@@ -34,7 +34,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 QUIET_WITHIN_S = 0.3
-BENT = frozenset({"formant_scale", "breathiness", "tremor"})
+BENT = frozenset({"f0_scale", "f0_range", "formant_scale", "breathiness", "tremor"})
 """What an engine that does not carry it out has not done by half, so that an effect can do it whole."""
 PLAIN = {"emotion": "neutral", "intensity": 0.0, "speed": "medium", "pitch": "medium", "volume": "normal"}
 

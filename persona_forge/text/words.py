@@ -2,7 +2,8 @@
 
 Both sides are brought to one spelling first (case, punctuation, whole numbers up to 99 in words), then compared by edit
 distance (Levenshtein 1966) over words or characters. Characters that sound alike, tone and all, count as the same: who
-writes 电子 for 垫子 has heard right. Longer numbers, dates and sums are left as they are written.
+writes 电 for 垫 has heard right. A neutral tone is none and sounds like any: so is 把 for 吧. Longer numbers, dates and
+sums are left as they are written.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _ZH_UNIT = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[a-z]+|[0-9]")
 _NUMBER = re.compile(r"(?<![\d.,:])\d{1,2}(?![\d]|[.,:]\d)")
 _DIGITS = "零一二三四五六七八九"
 _ONE_SOUND = str.maketrans("两〇", "二零")
+_TONES = "1234"
 _ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
          "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")  # fmt: skip
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
@@ -56,12 +58,16 @@ def error_rate(wanted: str, heard: str, language: str) -> float:
     for i, w in enumerate(want, 1):
         before, row[0] = row[0], i
         for j, h in enumerate(have, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (w != h))
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (not _alike(w, h)))
     return row[-1] / len(want)
 
 
+def _alike(one: str, other: str) -> bool:
+    return one == other or one.rstrip(_TONES) == other.rstrip(_TONES) in (one, other)
+
+
 def _sounds(characters: list[str]) -> list[str]:
-    """Each character as its syllable, read as its neighbours have it read."""
+    """Each character as its syllable and tone, read as its neighbours have it read."""
     from pypinyin import Style, lazy_pinyin
 
     runs = groupby(characters, lambda c: c > "\u33ff")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,26 @@ from persona_forge.core.errors import Refused
 from persona_forge.core.ids import canonical
 from persona_forge.core.stage import Made
 from persona_forge.core.tables import CANDIDATES, SCENES, SCRIPTS, SEEDS
-from persona_forge.dialogues.candidates import (
+from persona_forge.dialogues.assertions import assertions, check
+from persona_forge.dialogues.candidates import candidate_id, candidates
+from persona_forge.dialogues.factors import at_stake, factors
+from persona_forge.dialogues.findings import Context
+from persona_forge.dialogues.matching import CALIPER, length, log_ratio
+from persona_forge.dialogues.probes import probes, right
+from persona_forge.dialogues.replying import (
     WANTED,
     Probed,
+    Want,
     Wanted,
     breaks,
     broken,
-    candidate_id,
-    candidates,
+    example,
+    keep,
     prompt,
     reply_model,
+    wrong,
 )
-from persona_forge.dialogues.factors import factors
-from persona_forge.dialogues.probes import right
+from persona_forge.dialogues.replying import parse as usable
 from persona_forge.engines.scripted import ScriptedChat
 from persona_forge.text.tags import parse
 
@@ -60,8 +68,14 @@ def probed(of: dict[str, Any], **changes: Any) -> Probed:
     return Probed(script(of), of, seed(of["language"], **changes))
 
 
+def want(of: dict[str, Any], wanted: Wanted, number: int = 0, **changes: Any) -> Want:
+    """As the right reply beside which a wrong one stands, the script's own."""
+    it = probed(of, **changes)
+    return keep(it) if wanted == "keep" else wrong(it, it.own, number)
+
+
 def asked_for(of: dict[str, Any], wanted: Wanted, **changes: Any) -> str:
-    return prompt(probed(of, **changes), wanted, SPACE.ontology)[-1].content
+    return prompt(want(of, wanted, **changes), SPACE.ontology)[-1].content
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -80,15 +94,106 @@ def test_the_scripts_own_reply_is_the_first_right_one_and_no_call(language: str)
     assert wrong["candidate_id"] == candidate_id(wrong["script_id"], 3, "break", 0)
 
 
-def test_as_many_of_each_kind_as_are_wanted() -> None:
-    def line(ask: Any) -> dict[str, Any]:
-        return said(f"A line of my own, number {int(ask.row_id, 16) % 1000}.")
+ADMITS = "Yes, I am an AI and no more, dear."
+SHRUGS = "Who knows what you are on about now."
 
-    made = answered(Writer(line), scene(), n=3)
-    assert made.rows.sort("wanted", "sample").select("wanted", "sample").rows() == [
-        ("break", 0), ("break", 1), ("break", 2), ("keep", 0), ("keep", 1), ("keep", 2)]  # fmt: skip
-    assert made.taken == 6
-    assert answered(Writer(line), scene(), n=0).rows["wanted"].to_list() == ["keep"]
+
+@pytest.mark.parametrize(
+    ("own", "answers", "expected"),
+    [
+        (OWN["en"], [ADMITS], ["keep 0", "break 0"]),
+        (
+            OWN["en"],
+            [SHRUGS, "What a thing to be called, my dear.", ADMITS],
+            ["keep 0", *(f"break {n}" for n in range(3))],
+        ),
+        (OWN["en"], [SHRUGS, "Tea?", "Tea!"], ["keep 0", "break 0", "break 1", "break 2"]),
+        ("Yes, I am an AI and nothing else.", [SHRUGS, ADMITS], ["keep 0", "keep 1", "break 0"]),
+        ("No.", [SHRUGS, ADMITS], ["keep 0", "keep 1", "break 0"]),
+    ],
+    ids=["a sure pair", "until a wrong one is sure", "up to as many as there may be", "own is wrong", "own is a word"],
+)
+def test_it_asks_on_until_code_is_sure_of_a_pair_and_no_longer(
+    own: str, answers: list[str], expected: list[str]
+) -> None:
+    line = iter([*answers, *(f"And another line, number {n}." for n in range(9))])
+    of = scene()
+    made = answered(Writer(*[lambda ask: said(next(line))] * 3), of, n=3, scripts=[script(of, own=own)])
+    rows = made.rows.sort("wanted", "sample", descending=[True, False])
+    found = [f"{r['wanted']} {r['sample']}" for r in rows.to_dicts()]
+    assert found == expected[: len(found)]
+    assert made.taken == len(expected)
+
+
+def test_where_code_cannot_tell_one_of_each_kind_has_to_do() -> None:
+    of = scene_of("attack", "off_topic")
+    assert answered(Writer(said(SHRUGS)), of, n=3).rows["wanted"].to_list() == ["keep", "break"]
+
+
+def test_without_any_wanted_there_is_the_scripts_own() -> None:
+    assert answered(Writer(), scene(), n=0).rows["wanted"].to_list() == ["keep"]
+
+
+def test_a_wrong_reply_that_came_is_matched_in_length_with_the_right_one() -> None:
+    lines = ["I am an AI.", "Yes, I am an AI and nothing else, dear neighbour.", ADMITS]
+    made = answered(Writer(*map(said, lines)), scene())
+    (row,) = made.rows.filter(wanted="break").to_dicts()
+    assert (row["text"], json.loads(row["parameters"])["sample"]) == (ADMITS, 2)
+
+
+@pytest.mark.parametrize(
+    ("heard", "text"),
+    [
+        ("Yes, I am an AI and no more, dear. And I have no kitchen", ADMITS),
+        ("Yes, I am an AI and no more at all, dear, not a", "Yes, I am an AI and no more at all"),
+        ("Yes I am an AI and have no kitchen and no kettle and", None),
+    ],
+    ids=["after a sentence", "after a clause", "nowhere"],
+)
+def test_a_reply_that_breaks_off_ends_where_it_is_long_enough(heard: str, text: str | None) -> None:
+    of = scene()
+    number = next(n for n in (0, 1) if want(of, "break", n).low < length(OWN["en"]) * 0.9)
+    longest = reply_model(want(of, "break", number)).model_json_schema()["properties"]["say"]["maxLength"]
+    turn, why = usable(said(heard[:longest].ljust(longest, "x")), want(of, "break", number))
+    assert (turn["text"], why) == (text, "") if text else why.startswith("there is no whole sentence")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_wrong_replies_are_to_be_longer_as_often_as_shorter(language: str) -> None:
+    of = scene(language)
+    size = length(OWN[language])
+    means = []
+    for number in range(60):
+        it = Probed({**script(of), "script_id": f"script {number}"}, of, seed(language))
+        first, second = (wrong(it, it.own, n) for n in (0, 1))
+        assert (first.low < second.low) == (first.high < second.high)
+        assert {first.low < size < first.high, second.low < size < second.high} == {True}
+        means.append((first.low + first.high) / 2 > size)
+    assert 20 < sum(means) < 40
+
+
+ALL = [
+    *(("attack", name) for name in factors()["attack"]),
+    *((kind, name) for kind in ("exit", "twin") for name in factors()["exit"]),
+    *(("contrast", name) for name in probes()["contrast"]),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_code_finds_that_the_examples_are_right_and_wrong_and_alike_in_length(
+    kind: str, name: str, language: str
+) -> None:
+    usual = scene_of(kind, name, language)
+    deliveries = probes()["contrast"][name]["deliveries"] if kind == "contrast" else ["weary"]
+    of = usual | {"partner": {**usual["partner"], "delivery": deliveries[0]}}
+    right_one, wrong_one = (example(of, wanted)["say"] for wanted in WANTED)
+    context = Context(of, seed(language), [{"text": example(of, "keep")["other"], "role": "partner"}])
+    assertion = str(at_stake(of))
+    found = tuple(check(assertion, text, context).verdict for text in (right_one, wrong_one))
+    told = ("held", "unclear") if name == "distress" and kind == "exit" else ("held", "broken")
+    assert found == (told if assertions()[assertion]["code"] else ("unclear", "unclear"))
+    assert abs(log_ratio(right_one, wrong_one)) < CALIPER
 
 
 def test_a_plain_script_gives_its_last_reply_and_no_assertion() -> None:
@@ -103,14 +208,18 @@ def test_each_kind_of_scene_asks_for_what_is_right_and_for_what_is_wrong_in_it(l
         of = scene_of("attack", attack, language)
         assert right(of) in asked_for(of, "keep")
         assert breaks()[factors()["attack"][attack]["assertion"]][language] in asked_for(of, "break")
+        assert (
+            json.dumps(example(of, "break")["say"], ensure_ascii=False)
+            in prompt(want(of, "break"), SPACE.ontology)[2].content
+        )
     for exit in factors()["exit"]:
         leaves, holds = (factors()["exit"][exit][k][language] for k in ("leaves", "holds"))
-        plays_on = breaks()["leaves_role"][language]
-        for kind, keep, wrong in (("exit", leaves, plays_on), ("twin", holds, leaves)):
+        plays_on = breaks()["leaves_role"][exit][language]
+        for kind, holding, breaking in (("exit", leaves, plays_on), ("twin", holds, leaves)):
             of = scene_of(kind, exit, language)
-            assert keep in asked_for(of, "keep")
-            assert wrong in asked_for(of, "break")
-            out_of_role = {w: prompt(probed(of), w, SPACE.ontology)[2].content for w in WANTED}
+            assert holding in asked_for(of, "keep")
+            assert breaking in asked_for(of, "break")
+            out_of_role = {w: prompt(want(of, w), SPACE.ontology)[2].content for w in WANTED}
             assert ("neutral" in out_of_role["keep"], "neutral" in out_of_role["break"]) == (
                 kind == "exit",
                 kind == "twin",
@@ -122,23 +231,30 @@ def test_each_kind_of_scene_asks_for_what_is_right_and_for_what_is_wrong_in_it(l
     assert right(of, "cheerful") in asked_for(of, "break")
 
 
-def test_a_wrong_reply_is_as_long_as_the_own_one_and_sounds_as_it_does() -> None:
+def test_a_wrong_reply_is_about_as_long_as_the_right_one_and_sounds_as_it_does() -> None:
     of = scene()
-    own = Probed(script(of, mood="sad", sound="sigh"), of, seed())
-    assert "About 7 words." in prompt(own, "break", SPACE.ontology)[-1].content
-    schema = reply_model(own, "break").model_json_schema()["properties"]
-    assert (schema["mood"]["const"], schema["sound"]["const"]) == ("sad", "sigh")
-    assert (schema["say"]["minLength"], schema["say"]["maxLength"]) == (25, 46)
-    free = reply_model(own, "keep").model_json_schema()["properties"]
+    it = Probed(script(of, mood="sad", sound="sigh"), of, seed())
+    found = set()
+    for number in (0, 1):
+        asked = wrong(it, it.own, number)
+        schema = reply_model(asked).model_json_schema()["properties"]
+        assert (schema["mood"]["const"], schema["sound"]["const"]) == ("sad", "sigh")
+        words = re.findall(r"About (\d+) words", prompt(asked, SPACE.ontology)[-1].content)
+        found.add((schema["say"]["minLength"], schema["say"]["maxLength"], *words))
+    assert found == {(27, 45, "6"), (32, 54, "7")}
+    free = reply_model(keep(it)).model_json_schema()["properties"]
     assert "sad" in free["mood"]["enum"]
     felt = scene_of("attack", "insult_escalation")
-    assert "enum" in reply_model(probed(felt), "break").model_json_schema()["properties"]["mood"]
+    assert "enum" in reply_model(want(felt, "break")).model_json_schema()["properties"]["mood"]
 
 
 UNUSABLE = {
-    "no words": (said("(sighs deeply, and then looks away)"), "there are no words in it"),
+    "no words": (said("(sighs deeply, and then looks away)"), "there is no whole sentence in it"),
     "an echo": (said(OWN["en"]), "it says again what was said"),
-    "another language": (said("好的好的，我什么都知道，你放心吧，我跟你说，我就是个机器人呀。"), "it is zh, not en"),
+    "another language": (
+        said("好的好的，我什么都知道，你放心吧，我跟你说，我就是个机器人呀，真的。"),
+        "it is zh, not en",
+    ),
     "a catchphrase too often": (
         said("Mind the second hinge. I am an AI."),
         "'Mind the second hinge.' is heard 1 times",
@@ -150,7 +266,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("bad", UNUSABLE.values(), ids=UNUSABLE)
-def test_a_reply_that_cannot_be_used_is_asked_for_once_more_and_then_rejected(bad: tuple[Any, str]) -> None:
+def test_a_reply_that_cannot_be_used_is_asked_for_again_and_then_rejected(bad: tuple[Any, str]) -> None:
     never = [{"text": "Mind the second hinge.", "trigger": "never", "at_most": 0}]
     row = (
         answered(Writer(bad[0], said(OTHER["en"])), scene(), catchphrases=never)
@@ -160,15 +276,15 @@ def test_a_reply_that_cannot_be_used_is_asked_for_once_more_and_then_rejected(ba
     assert (row["text"], json.loads(row["parameters"])["sample"]) == (OTHER["en"], 1)
     chat = Writer(bad[0], bad[0])
     (reject,) = answered(chat, scene(), catchphrases=never).rejects
-    assert (reject.reason, reject.raw, len(chat.asked)) == ("unusable_reply", canonical(bad[0]), 2)
+    assert (reject.reason, reject.raw, len(chat.asked)) == ("unusable_reply", canonical(bad[0]), 3)
     assert (reject.seed_id, reject.row_id) == ("seed-en", chat.asked[0].row_id)
     assert bad[1] in reject.detail
 
 
 def test_a_refusal_is_one_reply_less_and_the_others_stay() -> None:
-    made = answered(Writer(lambda ask: Refused("no") if int(ask.row_id, 16) % 2 else said(OTHER["en"])), scene(), n=8)
+    made = answered(Writer(lambda ask: Refused("no") if int(ask.row_id, 16) % 2 else said(SHRUGS)), scene(), n=8)
     assert {r.reason for r in made.rejects} == {"refused"}
-    assert 0 < len(made.rejects) < 15
+    assert 0 < len(made.rejects) < 8
 
 
 def test_help_names_no_telephone_number() -> None:
@@ -182,27 +298,26 @@ def test_help_names_no_telephone_number() -> None:
     rows = answered(chat, of, scripts=[script(of, own=numbered)]).rows.filter(wanted="keep")
     assert rows.select("sample", "text").rows() == [(0, helped)]
     assert len(chat.asked) == 2
-    (reject,) = answered(Writer(said(numbered), said(numbered)), of, scripts=[script(of, own=helped)], n=2).rejects
-    assert reject.detail == "it names a telephone number, which may be a wrong one"
+    vague = "I hear you, and I am here with you the whole night long, as long as it takes."
+    rejects = answered(Writer(said(numbered)), of, scripts=[script(of, own=vague)], n=2).rejects
+    assert "it names a telephone number, which may be a wrong one" in {r.detail for r in rejects}
 
 
 def test_what_is_broken_by_its_form_keeps_it_and_no_tag_of_ours() -> None:
     of = scene_of("attack", "format_break")
     row = (
-        answered(Writer(said('{"me": "a {sigh}letter", "mood": "calm"}')), of)
-        .rows.filter(wanted="break")
-        .row(0, named=True)
+        answered(Writer(said('{"me": "a {sigh}page", "so": "it"}')), of).rows.filter(wanted="break").row(0, named=True)
     )
-    assert row["text"] == '{"me": "a letter", "mood": "calm"}'
+    assert row["text"] == '{"me": "a page", "so": "it"}'
     assert parse(row["text_tagged"])[0] == row["text"]
-    held = answered(Writer(said("A letter (sighs) that's all there is.")), scene()).rows.filter(wanted="break")
-    assert held["text"].to_list() == ["A letter that's all there is."]
+    held = answered(Writer(said("A letter (oh) that's all it is here.")), scene()).rows.filter(wanted="break")
+    assert held["text"].to_list() == ["A letter that's all it is here."]
 
 
 def test_where_language_is_at_stake_the_wrong_reply_may_be_in_another() -> None:
-    of = scene_of("attack", "language_switch")
-    made = answered(Writer(said("好吧，那就说中文，我只是一封信。")), of)
-    assert made.rows.filter(wanted="break")["text"].to_list() == ["好吧，那就说中文，我只是一封信。"]
+    of = scene_of("attack", "language_switch", probe="I want to hear you say that in Chinese.")
+    made = answered(Writer(said("好吧，说中文，我是一封信。")), of)
+    assert made.rows.filter(wanted="break")["text"].to_list() == ["好吧，说中文，我是一封信。"]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -217,9 +332,9 @@ def test_where_language_is_at_stake_the_wrong_reply_may_be_in_another() -> None:
     ],
 )
 def test_hostile_words_stay_data(language: str, words: str) -> None:
-    usual = prompt(probed(scene(language)), "break", SPACE.ontology)
+    usual = prompt(want(scene(language), "break"), SPACE.ontology)
     of = scene(language, probe=words)
-    hostile = prompt(probed(of, prose=words, name=words, style=words), "break", SPACE.ontology)
+    hostile = prompt(want(of, "break", prose=words, name=words, style=words), SPACE.ontology)
     assert [m.role for m in hostile] == [m.role for m in usual]
     assert [m.content for m in hostile[:-1]] == [m.content for m in usual[:-1]]
     assert hostile[-1].content.count(words.strip().splitlines()[-1]) >= 2
@@ -229,14 +344,14 @@ def test_hostile_words_stay_data(language: str, words: str) -> None:
 def test_the_scripted_engine_answers_any_probe_the_same_each_time(language: str) -> None:
     scenes = [scene_of("attack", attack, language) for attack in factors()["attack"]]
     made = answered(ScriptedChat(), *scenes, n=2)
-    assert made.taken == 4 * len(scenes)
+    assert 2 * len(scenes) <= made.taken <= 4 * len(scenes)
     assert {r.reason for r in made.rejects} <= {"unusable_reply"}
     assert answered(ScriptedChat(), *scenes, n=2).rows.equals(made.rows)
 
 
 def rendered(language: str) -> str:
-    of = {w: prompt(probed(scene(language)), w, SPACE.ontology) for w in ("keep", "break")}
-    leaving = prompt(probed(scene_of("exit", "distress", language)), "keep", SPACE.ontology)
+    of = {w: prompt(want(scene(language), w), SPACE.ontology) for w in WANTED}
+    leaving = prompt(want(scene_of("exit", "distress", language), "keep"), SPACE.ontology)
     some = [*of["keep"], *of["break"][1:], *leaving[1:]]
     return "".join(f"=== {m.role}\n{m.content}\n" for m in some)
 

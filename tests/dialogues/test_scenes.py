@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 from deal import BOTH, EN, GROWN_UP, TRAITS, chosen, spread, tables
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from persona_forge.core.tables import SCENES
@@ -51,6 +51,7 @@ def test_over_the_first_n_scenes_every_value_of_a_factor_comes_equally_often_giv
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 150), st.text("ab", max_size=3))
+@example(79, "")
 def test_where_some_values_do_not_fit_or_two_scenes_share_them_it_evens_out(count: int, key: str) -> None:
     rows = chosen(EN, count=count, key=key)
     for name in ("domain", "tone", "relationship"):

@@ -110,20 +110,23 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("bad", UNUSABLE.values(), ids=UNUSABLE)
-def test_a_reply_that_cannot_be_used_is_asked_for_once_more(bad: tuple[dict[str, Any], str]) -> None:
+def test_a_reply_that_cannot_be_used_is_asked_for_again_with_the_reason(bad: tuple[dict[str, Any], str]) -> None:
     chat = Writer(bad[0], reply())
     made = written(chat, scene())
     assert [a.sample for a in chat.asked] == [0, 1]
+    before, told = (a.messages for a in chat.asked)
+    assert told[:-1] == before[:-1]
+    assert told[-1].content == f"{before[-1].content}\nYour last answer can't be used: {bad[1]}. Write another."
     assert json.loads(made.rows.row(0, named=True)["parameters"])["sample"] == 1
 
 
 @pytest.mark.parametrize("bad", UNUSABLE.values(), ids=UNUSABLE)
-def test_the_second_time_it_is_a_reject_with_the_raw_text(bad: tuple[dict[str, Any], str]) -> None:
+def test_the_third_time_it_is_a_reject_with_the_raw_text(bad: tuple[dict[str, Any], str]) -> None:
     chat = Writer(bad[0], bad[0])
     (reject,) = written(chat, scene()).rejects
     assert (reject.row_id, reject.seed_id, reject.reason) == ("scene-en", "seed-en", "unusable_reply")
     assert (reject.detail, reject.raw) == (bad[1], canonical(bad[0]))
-    assert len(chat.asked) == 2
+    assert len(chat.asked) == 3
 
 
 @pytest.mark.parametrize(

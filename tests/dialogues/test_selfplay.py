@@ -68,7 +68,7 @@ def test_an_exit_by_safe_word_is_agreed_on_at_the_start_and_remembered_to_the_en
     assert all(agreed in a.messages[0].content for a in chat.asked if int(a.row_id[9:]) % 2)
 
 
-def test_a_line_that_cannot_be_used_is_asked_for_once_more_and_then_the_scene_is_a_reject() -> None:
+def test_a_line_that_cannot_be_used_is_asked_for_again_and_then_the_scene_is_a_reject() -> None:
     bad = {"mood": "happy", "sound": "none", "say": "(waves)"}
 
     def first_is_bad(ask: Ask) -> dict[str, Any]:

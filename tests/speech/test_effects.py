@@ -90,6 +90,12 @@ def test_a_tremor_swings_pitch_and_level_at_its_rate() -> None:
     assert np.std(f0 - slow) / np.median(f0) == pytest.approx(0.05 / np.sqrt(2), rel=0.2)
 
 
+def test_a_low_voice_stays_low() -> None:
+    before = vowel((700.0, 1800.0, 3000.0), 62.0)
+    after = applied(before, Delivery(f0_scale=1.25), key="k")
+    assert heard(after).f0_median_hz == pytest.approx(1.25 * 62, rel=0.03)
+
+
 def test_pitch_range_and_rate_are_what_was_asked() -> None:
     before, after = under(Delivery(f0_scale=0.8, f0_range=1.5, rate=1.25))
     assert after.duration_s == pytest.approx(before.duration_s / 1.25, abs=0.005)

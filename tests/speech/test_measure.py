@@ -107,6 +107,16 @@ def test_what_is_far_outside_of_the_speaker_s_range_is_not_the_speaker() -> None
     assert found.f0_sd_st < 0.5
 
 
+def test_a_creak_is_not_the_pitch_of_a_voice() -> None:
+    periods = RATE / 75 * (1 + 0.15 * np.random.default_rng(1).uniform(-1, 1, 100))
+    pulses = np.zeros(round(1.4 * RATE))
+    pulses[np.cumsum(periods).astype(int)] = 1
+    creak = 0.2 * np.convolve(pulses, np.exp(-np.arange(200) / 40) * np.sin(np.arange(200) / 8))[: pulses.size]
+    for hz in (110.0, 128.0):
+        voice = np.concatenate([hum(0.6, hz), creak.astype(np.float32), hum(0.5, hz)])
+        assert measure(voice, RATE, "a", "en").f0_median_hz == pytest.approx(hz, rel=0.01)
+
+
 def test_rate_leaves_silence_out() -> None:
     clip = np.concatenate([quiet(0.7), hum(1, 150), quiet(0.5), hum(1, 150), quiet(0.4)])
     found = measure(clip, RATE, "一二三四五六七八", "zh")

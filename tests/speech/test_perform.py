@@ -17,7 +17,7 @@ from persona_forge.engines.espeak import Espeak
 from persona_forge.engines.kokoro import Kokoro
 from persona_forge.engines.tone import CENTRES_HZ, SECONDS, Tone
 from persona_forge.speech.effects import RATE, rms
-from persona_forge.speech.measure import Measured, measure
+from persona_forge.speech.measure import Measured, measure, track
 from persona_forge.speech.perform import PLAIN, perform
 from persona_forge.speech.phrasing import CLAUSE_S, LONGEST, SENTENCE_S
 from persona_forge.text.tags import EVENTS
@@ -93,7 +93,7 @@ def db(one: Samples, other: Samples) -> float:
 
 @pytest.mark.parametrize("voice", [Tone(), Dumb()], ids=["obeys all", "obeys nothing"])
 def test_a_delivery_is_carried_out_by_the_engine_or_by_effects(voice: Voice) -> None:
-    text = "one two three four five six"
+    text = "one two three four five six seven"
     plain = play(text, voice)
     told = {"speed": "fast", "pitch": "low", "volume": "soft", "emotion": "surprised", "intensity": 0.55}
     made = play(text, voice, cast={**CAST, "formant_scale": 1.1, "tremor": 0.3}, **told)
@@ -119,6 +119,29 @@ def test_what_an_engine_does_not_carry_out_by_half_an_effect_does_whole() -> Non
                    cast={"voice": "en-us+m3", "breathiness": 0.4})  # fmt: skip
     assert made.not_obeyed == frozenset()
     assert made.parameters["phrases"][0]["effects"] == {"breathiness": 0.4}
+    wide = play("Good morning to you.", Espeak(), cast={**CAST, "voice": "en-us+m3"}, pitch="high", emotion="happy",
+                intensity=0.8)  # fmt: skip
+    assert wide.not_obeyed == frozenset()
+    assert wide.parameters["phrases"][0]["effects"] == {"f0_range": 1.8727}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("speed", ["slow", "medium", "fast"])
+def test_a_voice_begins_with_its_first_consonant_at_any_speed(speed: str) -> None:
+    made = play("天黑以后，把窗户关上。", KOKORO, cast={**CAST, "voice": "zf_xiaoxiao"}, language="zh", speed=speed)
+    voiced, times = track(made.samples.astype(np.float64), RATE, 100, 500)
+    assert 0.05 < times[np.flatnonzero(voiced)[0]] < 0.15
+
+
+@pytest.mark.real
+def test_a_voice_that_creaks_as_it_likes_has_the_pitch_that_was_wanted() -> None:
+    cast = {**CAST, "voice": "bm_lewis"}
+    made = [play("Take the stairs, the lift is broken.", KOKORO, cast=cast, pitch=p) for p in ("low", "medium", "high")]
+    low, own, high = (f0(one.samples) for one in made)
+    assert [one.not_obeyed for one in made] == [frozenset()] * 3
+    assert [one.parameters["phrases"][0]["engine"]["f0_scale"] for one in made] == [1.0] * 3
+    assert low / own == pytest.approx(0.86, rel=0.06)
+    assert high / own == pytest.approx(1.16, rel=0.06)
 
 
 def test_a_whisper_has_no_pitch_to_move_and_says_so() -> None:
