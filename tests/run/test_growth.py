@@ -63,7 +63,7 @@ def test_more_rows_add_shards_and_rewrite_none(finished: Path, seeds: Path, aske
 def test_more_dialogues_add_shards_and_rewrite_none(finished: Path, seeds: Path) -> None:
     before, when = rows(finished), written(finished)
     made(finished, settings(seeds, dialogues__count=7, speech__count=7))
-    assert [counts(finished)[t] for t in ("personas", "scenes", "scripts", "clips")] == [1500, 7, 7, 22]
+    assert [counts(finished)[t] for t in ("personas", "scenes", "scripts", "clips")] == [1500, 7, 7, 20]
     assert {name: rows(finished)[name] for name in before} == before
     assert {name: written(finished)[name] for name in when} == when
 
