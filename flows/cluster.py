@@ -2,7 +2,7 @@
 
 Prefect stays with who gave the command, so a worker needs this package and the store's keys, and no server. A stage's
 shards are asked for all at once, and taken by whoever is free; what a worker logged comes back with the seal, or with
-the error. A worker that dies, alone or with its machine, costs the shard that it was at, which is asked for again.
+the error. A worker that dies costs the shard that it was at, which is asked for again.
 """
 
 from __future__ import annotations

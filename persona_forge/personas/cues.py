@@ -54,6 +54,10 @@ class Stem:
     value: str
 
 
+OF_ITS_STEM = Stem("", "")
+"""What a frame says that says nothing by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cue:
     dimension: str
@@ -156,16 +160,15 @@ def _told_apart(cues: tuple[str, ...], language: str) -> tuple[list[str], list[s
 def _add_frames(phrases: Phrases) -> None:
     """What a noun stands in, and how somebody who comes from a place is told (zh)."""
     for frame in _FRAMES["zh"]:
-        _add_frame(phrases, frame, NOUN, None)
+        _add_frame(phrases, frame, NOUN)
     for frame, gender in phrases.grammar.folk.items():
-        _add_frame(phrases, frame, PLACE_OF_ORIGIN, None)
+        _add_frame(phrases, frame, PLACE_OF_ORIGIN)
         if gender != "any":
             _add_frame(phrases, frame, PLACE_OF_ORIGIN, Stem(GENDER, gender))
 
 
-def _add_frame(phrases: Phrases, frame: str, stem: str, says: Stem | None) -> None:
+def _add_frame(phrases: Phrases, frame: str, stem: str, says: Stem = OF_ITS_STEM) -> None:
     before, after = frame.removeprefix(ALONE).split("{}")
-    says = says or Stem("", "")
     noun = stem == NOUN
     what = Cue(says.dimension, says.value, frame, (frame,), noun, noun and frame == "{}", frame.startswith(ALONE))
     phrases.add([*phrases.grammar.phrase(before), stem, *phrases.grammar.phrase(after)], what)

@@ -86,8 +86,8 @@ class Phrases:
     def _filled(
         self, node: dict[str, Any], words: Sequence[Word], first: int, at: int, literal: int
     ) -> Iterator[Found]:
-        for name in self.stems.keys() & node.keys():
-            if begun := self.stems[name].get(words[at][0]):
+        for name, stems in self.stems.items():
+            if name in node and (begun := stems.get(words[at][0])):
                 for stem in self._from(begun, words, first, at + 1, literal + 1):
                     for found in self._from(node[name], words, first, stem.last, stem.literal):
                         yield replace(found, what=found.what.of(stem.what))
